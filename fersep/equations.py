@@ -1,0 +1,477 @@
+"""Eq. 1-9 of the paper, one pure function each, in the paper's order.
+
+Symbols: m samples, d features, s classes. ``features`` x is (m, d), ``labels`` y is
+(m,) int64 with values 0 .. s - 1, ``centers`` c is (s, d). Every function runs on any
+device, keeps the dtype of its input, and is differentiable by autograd.
+
+The values are checked here: a zero vector has no direction, so Eq. 1 does not exist for
+it. The checks read results back from the device; the training loop uses the unchecked
+parts below the public functions and reads one flag per epoch instead.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+Rule = Literal["exact", "published", "mean"]
+
+#: A vector shorter than this has no direction that its dtype can tell.
+SHORTEST = {torch.float64: 1e-12}
+SHORTEST_DEFAULT = 1e-6
+
+
+def similarity(a: Tensor, b: Tensor) -> Tensor:
+    """Eq. 1: the cosine of two vectors, moved from [-1, 1] to [0, 1].
+
+    ``Sim(a, b) = (a . b / (|a| |b|) + 1) / 2``
+
+    Parameters
+    ----------
+    a, b : Tensor, (..., d)
+        Nonzero vectors along the last axis; the other axes broadcast.
+
+    Returns
+    -------
+    Tensor, (...)
+        1 for the same direction, 1/2 for a right angle, 0 for opposite directions.
+
+    Raises
+    ------
+    ValueError
+        If a vector is zero or not finite, or if the last axes differ.
+    """
+    _check_last_axis(a, b)
+    _check_vectors("a", a)
+    _check_vectors("b", b)
+    return ((unit(a)[0] * unit(b)[0]).sum(-1) + 1) / 2
+
+
+def intra_loss(features: Tensor, centers: Tensor, labels: Tensor) -> Tensor:
+    """Eq. 2: one minus the mean similarity of each feature and the center of its class.
+
+    Parameters
+    ----------
+    features : Tensor, (m, d)
+    centers : Tensor, (s, d)
+    labels : Tensor, (m,) int64
+
+    Returns
+    -------
+    Tensor, scalar
+        ``L_intra`` in [0, 1]; 0 when every feature points along its center.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, a label is out of range, or a vector is zero or not
+        finite.
+    """
+    check_batch(features, centers, labels)
+    return (1 - own_cosines(unit(features)[0], unit(centers)[0], labels).mean()) / 2
+
+
+def inter_loss(centers: Tensor) -> Tensor:
+    """Eq. 3: the mean similarity over all ordered pairs of different centers.
+
+    The sum over pairs needs only the sum U of the unit centers, because
+    ``sum_{k != j} cos(c_k, c_j) = |U|^2 - s``: O(s d) instead of O(s^2 d).
+
+    Parameters
+    ----------
+    centers : Tensor, (s, d)
+        At least two nonzero centers.
+
+    Returns
+    -------
+    Tensor, scalar
+        ``L_inter`` in [0, 1]; never below :func:`inter_loss_floor`.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two centers, or one is zero or not finite.
+    """
+    check_centers(centers)
+    return mean_pair_similarity(unit(centers)[0])
+
+
+def separate_loss(features: Tensor, centers: Tensor, labels: Tensor) -> Tensor:
+    """Eq. 4: ``L_sep = L_intra + L_inter``.
+
+    Parameters and errors are those of :func:`intra_loss` and :func:`inter_loss`.
+
+    Returns
+    -------
+    Tensor, scalar
+    """
+    return intra_loss(features, centers, labels) + inter_loss(centers)
+
+
+def features_gradient(features: Tensor, centers: Tensor, labels: Tensor) -> Tensor:
+    """Eq. 5: the gradient of ``L_sep`` for each feature, written out by hand.
+
+    ``dL_sep/dx_i = -(c / (|x_i| |c|) - (x_i . c) x_i / (|x_i|^3 |c|)) / (2 m)`` with c
+    the center of the class of x_i. ``L_inter`` holds no feature, so it adds nothing.
+
+    Parameters and errors are those of :func:`intra_loss`.
+
+    Returns
+    -------
+    Tensor, (m, d)
+        Orthogonal to ``features`` row by row.
+    """
+    check_batch(features, centers, labels)
+    unit_features, inverse_norms = unit(features)
+    return gradient_from_units(unit_features, inverse_norms, unit(centers)[0], labels)
+
+
+def intra_increment(
+    features: Tensor, centers: Tensor, labels: Tensor, rule: Rule = "exact"
+) -> Tensor:
+    """Eq. 6: the increment of each center caused by ``L_intra``.
+
+    Parameters
+    ----------
+    features, centers, labels
+        As in :func:`intra_loss`. A class without a sample gets a zero increment.
+    rule : {"exact", "published", "mean"}
+        ``exact``: the partial derivative of Eq. 2. ``published``: as printed, which is
+        the derivative times ``1 / (1 + n_j)`` with n_j the samples of class j in the
+        batch. ``mean``: as printed but without the factor ``1 / m``, so the sum over a
+        class becomes a mean, as in center loss.
+
+    Returns
+    -------
+    Tensor, (s, d)
+        To be *subtracted* from the centers (Eq. 8); orthogonal to them row by row.
+
+    Raises
+    ------
+    ValueError
+        As :func:`intra_loss`, or if the rule is unknown.
+    """
+    check_rule(rule)
+    check_batch(features, centers, labels)
+    sums, counts = class_sums(unit(features)[0], labels, len(centers))
+    return intra_increment_from_sums(sums, counts, centers, rule)
+
+
+def inter_increment(centers: Tensor, rule: Rule = "exact") -> Tensor:
+    """Eq. 7: the increment of each center caused by ``L_inter``.
+
+    The printed index j is free on the left and bound on the right; it is read as a sum
+    over k != j. The term k = j would project to zero, so the sum of all unit centers
+    is enough: O(s d).
+
+    Parameters
+    ----------
+    centers : Tensor, (s, d)
+    rule : {"exact", "published", "mean"}
+        ``exact``: the partial derivative of Eq. 3. ``published`` and ``mean``: as
+        printed, which is half of it.
+
+    Returns
+    -------
+    Tensor, (s, d)
+        To be *subtracted* from the centers (Eq. 8); orthogonal to them row by row.
+
+    Raises
+    ------
+    ValueError
+        As :func:`inter_loss`, or if the rule is unknown.
+    """
+    check_rule(rule)
+    check_centers(centers)
+    return inter_increment_unchecked(centers, rule)
+
+
+def update_centers(centers: Tensor, increment: Tensor, alpha: float) -> Tensor:
+    """Eq. 8: ``c <- c - alpha (increment)``; λ does not appear in it.
+
+    Parameters
+    ----------
+    centers, increment : Tensor, (s, d)
+    alpha : float
+        The learning rate of the centers, larger than 0.
+
+    Returns
+    -------
+    Tensor, (s, d)
+        New centers; the given ones are not changed.
+
+    Raises
+    ------
+    ValueError
+        If alpha is not a positive number or the shapes differ.
+    """
+    check_alpha(alpha)
+    if centers.shape != increment.shape:
+        raise ValueError(
+            f"the increment must have the shape of the centers {tuple(centers.shape)}, "
+            f"got {tuple(increment.shape)}"
+        )
+    return centers - alpha * increment
+
+
+def total_loss(softmax_loss: Tensor, separate_loss: Tensor, lam: float) -> Tensor:
+    """Eq. 9: ``L = L_s + λ L_sep``.
+
+    Parameters
+    ----------
+    softmax_loss, separate_loss : Tensor, scalar
+    lam : float
+        λ, at least 0; the paper uses 0.9.
+
+    Returns
+    -------
+    Tensor, scalar
+
+    Raises
+    ------
+    ValueError
+        If λ is negative or not a number.
+    """
+    check_lam(lam)
+    return softmax_loss + lam * separate_loss
+
+
+def inter_loss_floor(num_classes: int) -> float:
+    """The lowest value that Eq. 3 can reach: ``(s - 2) / (2 (s - 1))``.
+
+    It is reached by every set of unit centers whose sum is zero, in any dimension that
+    allows one.
+
+    Parameters
+    ----------
+    num_classes : int
+        s, at least 2.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two classes.
+    """
+    if num_classes < 2:
+        raise ValueError(
+            f"num_classes must be at least 2 to have a pair of centers, "
+            f"got {num_classes}"
+        )
+    return (num_classes - 2) / (2 * (num_classes - 1))
+
+
+# The parts without checks. Nothing below reads a value back from the device, so the
+# training loop can use all of it without stopping the accelerator.
+
+
+def shortest(dtype: torch.dtype) -> float:
+    """The length under which a vector counts as zero."""
+    return SHORTEST.get(dtype, SHORTEST_DEFAULT)
+
+
+def unit(vectors: Tensor) -> tuple[Tensor, Tensor]:
+    """Unit vectors (..., d) and inverse lengths (..., 1); both 0 for a zero vector.
+
+    A zero vector gets the inverse length 0, not a large number: then it adds nothing to
+    a sum and receives no gradient, instead of one of order 1e6.
+    """
+    lengths = vectors.norm(dim=-1, keepdim=True)
+    inverse = torch.where(
+        lengths > shortest(vectors.dtype), 1 / lengths, torch.zeros_like(lengths)
+    )
+    return vectors * inverse, inverse
+
+
+def own_cosines(unit_features: Tensor, unit_centers: Tensor, labels: Tensor) -> Tensor:
+    """The cosine (m,) of each feature and the center of its class."""
+    return (unit_features * unit_centers[labels]).sum(-1)
+
+
+def mean_pair_similarity(unit_centers: Tensor) -> Tensor:
+    """Eq. 3 from unit centers (s, d), by their sum alone."""
+    s = len(unit_centers)
+    resultant = unit_centers.sum(0)
+    mean_cosine = (resultant @ resultant - s) / (s * (s - 1))
+    return (1 + mean_cosine) / 2
+
+
+def gradient_from_units(
+    unit_features: Tensor,
+    inverse_norms: Tensor,
+    unit_centers: Tensor,
+    labels: Tensor,
+) -> Tensor:
+    """Eq. 5 from unit vectors: ``-(c - cos(x, c) x) / (2 m |x|)`` for unit x and c."""
+    own = unit_centers[labels]
+    cosines = (unit_features * own).sum(-1, keepdim=True)
+    tangent = own - cosines * unit_features
+    return tangent * inverse_norms / (-2 * len(unit_features))
+
+
+def class_sums(
+    unit_features: Tensor, labels: Tensor, num_classes: int
+) -> tuple[Tensor, Tensor]:
+    """Sum of the unit features of each class (s, d) and their number (s,).
+
+    All that Eq. 6 needs of a batch. Sums over several devices add up, so N processes
+    can compute the same increment as one.
+    """
+    if unit_features.is_cuda:
+        # index_add on CUDA adds in a changing order; a matrix product repeats exactly.
+        classes = torch.arange(num_classes, device=labels.device)
+        one_hot = (labels == classes[:, None]).to(unit_features.dtype)
+        return one_hot @ unit_features, one_hot.sum(1)
+    sums = unit_features.new_zeros(num_classes, unit_features.shape[1])
+    counts = unit_features.new_zeros(num_classes)
+    sums.index_add_(0, labels, unit_features)
+    counts.index_add_(0, labels, unit_features.new_ones(len(labels)))
+    return sums, counts
+
+
+def intra_increment_from_sums(
+    sums: Tensor, counts: Tensor, centers: Tensor, rule: Rule
+) -> Tensor:
+    """Eq. 6 from the sums (s, d) and counts (s,) of :func:`class_sums`."""
+    unit_centers, inverse_norms = unit(centers)
+    tangent = sums - (sums * unit_centers).sum(-1, keepdim=True) * unit_centers
+    m = counts.sum()
+    if rule == "exact":
+        weights = 1 / m.expand_as(counts)
+    elif rule == "published":
+        weights = 1 / (m * (1 + counts))
+    else:
+        weights = 1 / (1 + counts)
+    return tangent * inverse_norms * weights[:, None] / -2
+
+
+def inter_increment_unchecked(centers: Tensor, rule: Rule) -> Tensor:
+    """Eq. 7 without the checks of :func:`inter_increment`."""
+    s = len(centers)
+    unit_centers, inverse_norms = unit(centers)
+    resultant = unit_centers.sum(0)
+    tangent = resultant - (unit_centers @ resultant)[:, None] * unit_centers
+    pairs = s * (s - 1) if rule == "exact" else 2 * s * (s - 1)
+    return tangent * inverse_norms / pairs
+
+
+# The checks.
+
+
+def check_lam(lam: float) -> None:
+    """Raise unless λ is a finite number of at least 0."""
+    if not (math.isfinite(lam) and lam >= 0):
+        raise ValueError(f"lam (λ) must be a number of at least 0, got {lam}")
+
+
+def check_alpha(alpha: float) -> None:
+    """Raise unless α is a finite number larger than 0."""
+    if not (math.isfinite(alpha) and alpha > 0):
+        raise ValueError(
+            f"alpha (α) must be a number larger than 0, got {alpha}; "
+            "to hold the centers still, do not call the update"
+        )
+
+
+def check_rule(rule: str) -> None:
+    """Raise unless the rule is one of `Rule`."""
+    if rule not in get_args(Rule):
+        raise ValueError(
+            f"rule must be one of {', '.join(get_args(Rule))}; got {rule!r}"
+        )
+
+
+def check_shapes(features: Tensor, centers: Tensor, labels: Tensor) -> None:
+    """Raise unless (m, d), (s, d) and (m,) int64 fit; reads shapes, never values."""
+    if features.ndim != 2 or len(features) == 0:
+        raise ValueError(
+            "features must have the shape (m, d) with at least one row, "
+            f"got {tuple(features.shape)}"
+        )
+    if centers.ndim != 2 or len(centers) < 2:
+        raise ValueError(
+            "centers must have the shape (s, d) with at least two rows, "
+            f"got {tuple(centers.shape)}"
+        )
+    if features.shape[1] != centers.shape[1]:
+        raise ValueError(
+            f"features have length {features.shape[1]} but centers have length "
+            f"{centers.shape[1]}; create the centers with that feature length"
+        )
+    if labels.shape != features.shape[:1]:
+        raise ValueError(
+            f"labels must have the shape ({len(features)},), one per feature, "
+            f"got {tuple(labels.shape)}"
+        )
+    if labels.dtype != torch.int64:
+        raise ValueError(
+            f"labels must be int64 class numbers, got {labels.dtype}; use labels.long()"
+        )
+
+
+def check_centers(centers: Tensor) -> None:
+    """Raise unless (s, d) holds at least two nonzero finite vectors."""
+    if centers.ndim != 2 or len(centers) < 2:
+        raise ValueError(
+            "centers must have the shape (s, d) with at least two rows, "
+            f"got {tuple(centers.shape)}"
+        )
+    _check_vectors("centers", centers)
+
+
+def check_batch(features: Tensor, centers: Tensor, labels: Tensor) -> None:
+    """Raise unless Eq. 2 exists for this batch: shapes, label range, vectors."""
+    check_shapes(features, centers, labels)
+    check_labels(labels, len(centers))
+    _check_vectors("features", features)
+    _check_vectors("centers", centers)
+
+
+def check_labels(labels: Tensor, num_classes: int) -> None:
+    """Raise unless every label is a class number 0 .. s - 1."""
+    wrong = (labels < 0) | (labels >= num_classes)
+    if bool(wrong.any()):
+        i = int(wrong.nonzero()[0, 0])
+        raise ValueError(
+            f"labels[{i}] is {int(labels[i])}, but {num_classes} classes have the "
+            f"numbers 0 to {num_classes - 1}"
+        )
+
+
+def _check_last_axis(a: Tensor, b: Tensor) -> None:
+    if a.ndim == 0 or b.ndim == 0 or a.shape[-1] != b.shape[-1]:
+        raise ValueError(
+            "a and b must be vectors of one length along the last axis, "
+            f"got {tuple(a.shape)} and {tuple(b.shape)}"
+        )
+
+
+def _check_vectors(name: str, vectors: Tensor) -> None:
+    if not vectors.is_floating_point():
+        raise ValueError(
+            f"{name} must be floating point, got {vectors.dtype}; use {name}.float()"
+        )
+    finite = vectors.isfinite().all(-1)
+    if not bool(finite.all()):
+        raise ValueError(
+            f"{_first(name, ~finite)} holds NaN or infinity; "
+            "lower the learning rate, or look for broken input"
+        )
+    zero = vectors.norm(dim=-1) <= shortest(vectors.dtype)
+    if bool(zero.any()):
+        raise ValueError(
+            f"{_first(name, zero)} is a zero vector, which has no direction, so its "
+            "similarity (Eq. 1) does not exist; leave it out"
+        )
+
+
+def _first(name: str, wrong: Tensor) -> str:
+    if wrong.ndim == 0:
+        return name
+    return f"{name}[{', '.join(map(str, wrong.nonzero()[0].tolist()))}]"
