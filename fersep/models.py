@@ -1,0 +1,161 @@
+"""The network of the paper's Fig. 2: images to features, features to logits."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torchvision.models import ResNet18_Weights
+from torchvision.models.resnet import BasicBlock
+
+#: Blocks in each of the four stages.
+STAGES = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3)}
+
+
+class ExpressionNet(nn.Module):
+    """A residual network that returns its features beside its logits.
+
+    Module names and shapes are those of torchvision's ResNet, so its weights load when
+    ``width`` is 64. See :func:`expression_net` for the parameters.
+    """
+
+    def __init__(
+        self,
+        stages: tuple[int, ...],
+        num_classes: int,
+        feature_dim: int | None,
+        width: int,
+    ) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
+        channels = 8 * width
+        self.layer1 = _stage(width, width, stages[0], stride=1)
+        self.layer2 = _stage(width, 2 * width, stages[1], stride=2)
+        self.layer3 = _stage(2 * width, 4 * width, stages[2], stride=2)
+        self.layer4 = _stage(4 * width, channels, stages[3], stride=2)
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.embed = (
+            nn.Identity() if feature_dim is None else nn.Linear(channels, feature_dim)
+        )
+        self.feature_dim = channels if feature_dim is None else feature_dim
+        self.fc = nn.Linear(self.feature_dim, num_classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(
+                    module.weight, mode="fan_out", nonlinearity="relu"
+                )
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (m, d) of the last pooling layer and logits (m, s).
+
+        Parameters
+        ----------
+        images : Tensor, (m, 3, height, width)
+            Floating point, normalized as in training.
+        """
+        x = self.maxpool(self.relu(self.bn1(self.conv1(images))))
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        features = self.embed(torch.flatten(self.avgpool(x), 1))
+        return features, self.fc(features)
+
+
+def expression_net(
+    arch: str = "resnet18",
+    num_classes: int = 7,
+    feature_dim: int | None = None,
+    width: int = 64,
+    weights: str | Path | None = None,
+) -> ExpressionNet:
+    """Build the network of the paper, or a narrow one of the same form.
+
+    Parameters
+    ----------
+    arch : {"resnet18", "resnet34"}
+        The paper uses ResNet18.
+    num_classes : int
+        s: 7 for the basic expressions, 11 for the compound ones.
+    feature_dim : int, optional
+        Length d of an extra linear layer after the last pooling (the paper's feature
+        length study). None: the pooled features themselves, d = 8 · ``width``, which
+        are never negative.
+    width : int
+        Channels of the first stage; 64 is the real ResNet, d = 512.
+    weights : str or path, optional
+        None: random weights. "imagenet": torchvision's weights, downloaded once; the
+        paper starts there. Else a file with a state dictionary, read by
+        ``torch.load(weights_only=True)``. The last layer always starts at random.
+
+    Returns
+    -------
+    ExpressionNet
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown, or the weights do not fit.
+    """
+    if arch not in STAGES:
+        raise ValueError(f"arch must be one of {', '.join(STAGES)}; got {arch!r}")
+    if num_classes < 2 or width < 1 or (feature_dim is not None and feature_dim < 1):
+        raise ValueError(
+            "num_classes must be at least 2, width and feature_dim at least 1; got "
+            f"num_classes={num_classes}, width={width}, feature_dim={feature_dim}"
+        )
+    net = ExpressionNet(STAGES[arch], num_classes, feature_dim, width)
+    if weights is not None:
+        _load_weights(net, arch, width, weights)
+    return net
+
+
+def _stage(channels: int, out: int, blocks: int, stride: int) -> nn.Sequential:
+    shortcut = None
+    if stride != 1 or channels != out:
+        shortcut = nn.Sequential(
+            nn.Conv2d(channels, out, 1, stride=stride, bias=False), nn.BatchNorm2d(out)
+        )
+    first = BasicBlock(channels, out, stride, shortcut)
+    rest = [BasicBlock(out, out) for _ in range(blocks - 1)]
+    return nn.Sequential(first, *rest)
+
+
+def _load_weights(
+    net: ExpressionNet, arch: str, width: int, weights: str | Path
+) -> None:
+    if weights == "imagenet":
+        if arch != "resnet18" or width != 64:
+            raise ValueError(
+                "ImageNet weights exist for arch='resnet18' and width=64; "
+                f"got arch={arch!r}, width={width}"
+            )
+        try:
+            state = ResNet18_Weights.DEFAULT.get_state_dict(progress=True)
+        except OSError as error:
+            raise ValueError(
+                "the ImageNet weights could not be downloaded "
+                f"({error}); give weights=FILE with a copy of them, or weights=None"
+            ) from None
+    else:
+        path = Path(weights)
+        if not path.is_file():
+            raise ValueError(
+                f"weights must be None, 'imagenet' or a file; {weights} is no file"
+            )
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    body = OrderedDict((k, v) for k, v in state.items() if not k.startswith("fc."))
+    try:
+        missing, unexpected = net.load_state_dict(body, strict=False)
+    except RuntimeError as error:
+        raise ValueError(
+            f"the weights {weights} do not fit a {arch} of width {width}: {error}"
+        ) from None
+    missing = [k for k in missing if not k.startswith(("fc.", "embed."))]
+    if missing or unexpected:
+        raise ValueError(
+            f"the weights {weights} do not fit a {arch}: missing {missing[:3]}, "
+            f"not expected {list(unexpected)[:3]}"
+        )
