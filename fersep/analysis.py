@@ -1,0 +1,249 @@
+"""What the paper measures, and how sure one may be of it.
+
+Features are (n, d), labels (n,) int64 with values 0 .. s - 1, centers (s, d).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import stats
+from torch import Tensor
+
+from fersep import equations
+
+
+@dataclass(frozen=True)
+class SimilarityTable:
+    """One row of Table 1, as raw cosines.
+
+    Attributes
+    ----------
+    intra : Tensor, (s,)
+        Mean cosine of the features of each class and its center; NaN for a class
+        without a feature.
+    intra_mean : float
+        Mean of ``intra`` over the classes that have features.
+    inter : float
+        Mean cosine over all pairs of different centers.
+    """
+
+    intra: Tensor
+    intra_mean: float
+    inter: float
+
+    def on_equation_1(self) -> SimilarityTable:
+        """Return the same row on the scale of Eq. 1, ``(cosine + 1) / 2``.
+
+        The paper does not say which of the two scales it printed.
+        """
+        return SimilarityTable(
+            (self.intra + 1) / 2, (self.intra_mean + 1) / 2, (self.inter + 1) / 2
+        )
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its 95 % interval.
+
+    Attributes
+    ----------
+    mean, low, high : float
+    n : int
+        How many values it rests on.
+    p_value : float
+        Of the hypothesis that the true value is zero; NaN where none is tested.
+    """
+
+    mean: float
+    low: float
+    high: float
+    n: int
+    p_value: float = float("nan")
+
+
+def true_centers(features: Tensor, labels: Tensor, num_classes: int) -> Tensor:
+    """Return the mean feature of each class, the paper's "true centers" (s, d).
+
+    Raises
+    ------
+    ValueError
+        If a label is out of range or a class has no feature.
+    """
+    equations.check_labels(labels, num_classes)
+    sums, counts = equations.class_sums(features, labels, num_classes)
+    if bool((counts == 0).any()):
+        empty = (counts == 0).nonzero()[:, 0].tolist()
+        raise ValueError(
+            f"no feature of the classes {empty}; a class needs at least one image "
+            "to have a center"
+        )
+    return sums / counts[:, None]
+
+
+def similarity_table(
+    features: Tensor, labels: Tensor, centers: Tensor | None = None
+) -> SimilarityTable:
+    """Measure one row of Table 1.
+
+    Parameters
+    ----------
+    features : Tensor, (n, d)
+    labels : Tensor, (n,) int64
+    centers : Tensor, (s, d), optional
+        The learned centers; by default the true ones, which exist for any loss.
+
+    Returns
+    -------
+    SimilarityTable
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, a label is out of range, or a vector is zero.
+    """
+    if centers is None:
+        centers = true_centers(features, labels, int(labels.max()) + 1)
+    equations.check_batch(features, centers, labels)
+    unit_centers = equations.unit(centers)[0]
+    cosines = equations.own_cosines(equations.unit(features)[0], unit_centers, labels)
+    sums, counts = equations.class_sums(cosines[:, None], labels, len(centers))
+    intra = sums[:, 0] / counts
+    inter = 2 * equations.mean_pair_similarity(unit_centers) - 1
+    return SimilarityTable(intra, intra.nanmean().item(), inter.item())
+
+
+def center_agreement(learned: Tensor, true: Tensor) -> Tensor:
+    """Return the cosine (s,) of each learned center and its true center.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or a center is zero.
+    """
+    return 2 * equations.similarity(learned, true) - 1
+
+
+def confusion(labels: Tensor, predictions: Tensor, num_classes: int) -> Tensor:
+    """Count images by true class (rows) and predicted class (columns): (s, s) int64.
+
+    Raises
+    ------
+    ValueError
+        If a class number is out of range.
+    """
+    equations.check_labels(labels, num_classes)
+    equations.check_labels(predictions, num_classes)
+    cells = labels * num_classes + predictions
+    counts = torch.bincount(cells, minlength=num_classes**2)
+    return counts.reshape(num_classes, num_classes)
+
+
+def accuracy(matrix: Tensor) -> float:
+    """Return the share of right predictions in a confusion matrix, in percent."""
+    return 100 * matrix.diag().sum().item() / matrix.sum().item()
+
+
+def mean_class_accuracy(matrix: Tensor) -> float:
+    """Return the mean over classes of their recall, in percent.
+
+    Classes without an image do not count.
+    """
+    totals = matrix.sum(1)
+    recalls = matrix.diag()[totals > 0] / totals[totals > 0]
+    return 100 * recalls.mean().item()
+
+
+def majority_accuracy(matrix: Tensor) -> float:
+    """Return the accuracy of always naming the largest class, in percent."""
+    totals = matrix.sum(1)
+    return 100 * totals.max().item() / totals.sum().item()
+
+
+def accuracy_interval(correct: int, n: int) -> Interval:
+    """Return an accuracy with its 95 % Wilson interval, in percent.
+
+    It covers the chance of the test images alone, not of the seed.
+
+    Raises
+    ------
+    ValueError
+        If not ``0 <= correct <= n`` with n at least 1.
+    """
+    if not (n >= 1 and 0 <= correct <= n):
+        raise ValueError(
+            f"correct must lie in 0 to n and n be at least 1; got "
+            f"correct={correct}, n={n}"
+        )
+    bounds = stats.binomtest(correct, n).proportion_ci(0.95, method="wilson")
+    return Interval(100 * correct / n, 100 * bounds.low, 100 * bounds.high, n)
+
+
+def mean_interval(values: Sequence[float]) -> Interval:
+    """Return the mean of values with its 95 % interval of Student's t.
+
+    One value has no spread to judge by: its interval is not a number.
+    """
+    n = len(values)
+    if n == 0:
+        raise ValueError("values is empty; give at least one")
+    mean = float(np.mean(values))
+    if n == 1:
+        return Interval(mean, float("nan"), float("nan"), 1)
+    error = float(np.std(values, ddof=1)) / n**0.5
+    half = float(stats.t.ppf(0.975, n - 1)) * error
+    p_value = (
+        float(2 * stats.t.sf(abs(mean) / error, n - 1))
+        if error > 0
+        else (1.0 if mean == 0 else 0.0)
+    )
+    return Interval(mean, mean - half, mean + half, n, p_value)
+
+
+def paired_test(first: Sequence[float], second: Sequence[float]) -> Interval:
+    """Return ``second - first`` over paired seeds: Student's paired t-test.
+
+    Parameters
+    ----------
+    first, second : sequence of float
+        One value per seed, in the same order of seeds.
+
+    Returns
+    -------
+    Interval
+        The mean difference, its 95 % interval and the p-value.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ or are zero.
+    """
+    if len(first) != len(second):
+        raise ValueError(
+            f"paired values need equal lengths, got {len(first)} and {len(second)}"
+        )
+    return mean_interval([b - a for a, b in zip(first, second, strict=True)])
+
+
+def mcnemar_test(first_right: Tensor, second_right: Tensor) -> float:
+    """Return the exact McNemar p-value of two models on the same images.
+
+    Parameters
+    ----------
+    first_right, second_right : Tensor, (n,) bool
+        Whether each image was named rightly. Says whether *these two models* differ;
+        nothing about other seeds.
+    """
+    if first_right.shape != second_right.shape:
+        raise ValueError(
+            "both models must name the same images, got "
+            f"{tuple(first_right.shape)} and {tuple(second_right.shape)}"
+        )
+    gained = int((~first_right & second_right).sum())
+    lost = int((first_right & ~second_right).sum())
+    if gained + lost == 0:
+        return 1.0
+    return float(stats.binomtest(gained, gained + lost, 0.5).pvalue)

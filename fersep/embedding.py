@@ -1,0 +1,96 @@
+"""t-SNE of features and centers in one map (Fig. 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from openTSNE import TSNE
+from sklearn.neighbors import NearestNeighbors
+from torch import Tensor
+
+from fersep import equations
+
+
+@dataclass(frozen=True)
+class Map:
+    """Positions in the plane.
+
+    Attributes
+    ----------
+    features : ndarray, (n, 2)
+    centers : tuple of ndarray, (s, 2)
+        One entry for each set of centers given, in the same order.
+    """
+
+    features: NDArray[np.float64]
+    centers: tuple[NDArray[np.float64], ...]
+
+
+def embed(
+    features: Tensor, *centers: Tensor, perplexity: float = 30, seed: int = 0
+) -> Map:
+    """Lay features and centers out in one plane with t-SNE.
+
+    All vectors are scaled to length 1 first, because the loss sees only directions;
+    learned centers have another length than features and would land by length. Centers
+    take part in the fit: placing them afterwards puts rare classes far off.
+
+    Parameters
+    ----------
+    features : Tensor, (n, d)
+    *centers : Tensor, (s, d)
+        Any number of sets, for example learned and true centers.
+    perplexity : float
+        About how many neighbors each point keeps close.
+    seed : int
+        Same seed, same map on one machine.
+
+    Returns
+    -------
+    Map
+
+    Raises
+    ------
+    ValueError
+        If there are too few points for the perplexity.
+    """
+    points = np.concatenate(
+        [equations.unit(v.double().cpu())[0].numpy() for v in (features, *centers)]
+    )
+    if len(points) < 3 * perplexity:
+        raise ValueError(
+            f"t-SNE with perplexity {perplexity} needs at least {3 * perplexity:.0f} "
+            f"points, got {len(points)}; use more images or a lower perplexity"
+        )
+    plane = np.asarray(
+        TSNE(
+            perplexity=perplexity,
+            initialization="pca",
+            neighbors="exact" if len(points) <= 5000 else "approx",
+            negative_gradient_method="bh" if len(points) <= 10_000 else "fft",
+            random_state=seed,
+            n_jobs=1,
+        ).fit(points)
+    )
+    ends = np.cumsum([len(features), *map(len, centers)])
+    parts = np.split(plane, ends[:-1])
+    return Map(parts[0], tuple(parts[1:]))
+
+
+def neighbor_purity(points: NDArray[np.float64], labels: Tensor, k: int = 15) -> float:
+    """Return the mean share of the k nearest neighbors that have the point's class.
+
+    Works on features (n, d) and on a map (n, 2) alike, so the two can be compared.
+
+    Raises
+    ------
+    ValueError
+        If there are not more than k points.
+    """
+    if len(points) <= k:
+        raise ValueError(f"{k} neighbors need more than {k} points, got {len(points)}")
+    neighbors = NearestNeighbors(n_neighbors=k).fit(points).kneighbors()[1]
+    classes = labels.cpu().numpy()
+    return float((classes[neighbors] == classes[:, None]).mean())
