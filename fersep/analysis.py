@@ -247,3 +247,27 @@ def mcnemar_test(first_right: Tensor, second_right: Tensor) -> float:
     if gained + lost == 0:
         return 1.0
     return float(stats.binomtest(gained, gained + lost, 0.5).pvalue)
+
+
+def in_words(change: Interval, digits: int = 2, unit: str = "") -> str:
+    """Say a paired difference as a sentence part that claims no more than it shows.
+
+    Parameters
+    ----------
+    change : Interval
+        From :func:`paired_test`.
+    digits : int
+        Decimals to print.
+    unit : str
+        Printed behind the mean, for example "points".
+    """
+    mean = f"{change.mean:+.{digits}f}{' ' + unit if unit else ''}".replace("-", "−")
+    if change.n == 1:
+        return f"changed by {mean} in a single pair of runs, which cannot show a spread"
+    bounds = f"{change.low:+.{digits}f} to {change.high:+.{digits}f}".replace("-", "−")
+    text = f"{mean} (95 % interval {bounds}, {change.n} pairs)"
+    if change.low > 0:
+        return f"rose by {text}"
+    if change.high < 0:
+        return f"fell by {text}"
+    return f"showed no clear change: {text}"
