@@ -1,0 +1,182 @@
+"""What a chapter is: its place in the book, its parameters, and what its run depends on."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import yaml
+
+from fersep import records
+
+PROFILES = ("smoke", "cpu", "gpu")
+TYPES = {"int": int, "float": (int, float), "str": str, "bool": bool}
+IN_WORDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "bool": "true or false",
+}
+
+
+class BookError(Exception):
+    """Something a reader or author can mend; the message is one sentence."""
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One notebook of the book and the places its run is kept in."""
+
+    root: Path
+    page: str  # as in _toc.yml, without the suffix: "book/04_separate_loss"
+    reads_records: bool  # its run depends on the records of all other chapters
+
+    @property
+    def name(self) -> str:
+        """The chapter's name in records, profiles and messages."""
+        return Path(self.page).name
+
+    @property
+    def source(self) -> Path:
+        """The committed notebook, without outputs."""
+        return self.root / f"{self.page}.ipynb"
+
+    @property
+    def executed(self) -> Path:
+        """The last good run."""
+        return self.root / "_build" / "executed" / f"{self.page}.ipynb"
+
+    @property
+    def failed(self) -> Path:
+        """The last run that stopped half-way."""
+        return self.executed.with_suffix(".failed.ipynb")
+
+    @property
+    def record(self) -> Path:
+        """The record of the last good run."""
+        return self.root / "_build" / "records" / f"{self.name}.json"
+
+    def read(self) -> nbformat.NotebookNode:
+        """Read the committed notebook."""
+        return nbformat.read(self.source, as_version=4)
+
+
+def chapters(root: Path) -> list[Chapter]:
+    """Return the notebooks named in `_toc.yml`, in its order.
+
+    Chapters named under `chapters_reading_records` in `_config.yml` come last,
+    because their runs depend on the records of all others.
+    """
+    config = yaml.safe_load((root / "_config.yml").read_text("utf-8"))
+    last = config["sphinx"]["config"].get("chapters_reading_records", [])
+    toc = yaml.safe_load((root / "_toc.yml").read_text("utf-8"))
+    found = [
+        Chapter(root, page, page in last)
+        for page in pages(toc)
+        if (root / f"{page}.ipynb").is_file()
+    ]
+    return sorted(found, key=lambda chapter: chapter.reads_records)
+
+
+def pages(toc: Any) -> list[str]:
+    """Return every page named in a table of contents, in order."""
+    if isinstance(toc, list):
+        return [page for entry in toc for page in pages(entry)]
+    if not isinstance(toc, dict):
+        return []
+    own = [str(toc[key]) for key in ("root", "file") if key in toc]
+    below = [page for value in toc.values() for page in pages(value)]
+    return own + below
+
+
+def profile(root: Path, name: str) -> dict[str, dict[str, Any]]:
+    """Read `book/profiles/NAME.yml` as {chapter: {parameter: value}} and check it."""
+    path = root / "book" / "profiles" / f"{name}.yml"
+    if not path.is_file():
+        raise BookError(
+            f"There is no profile {name!r}; the profiles are {', '.join(PROFILES)}."
+        )
+    values = yaml.safe_load(path.read_text("utf-8")) or {}
+    where = path.relative_to(root)
+    known = {chapter.name: chapter for chapter in chapters(root)}
+    for chapter, parameters in values.items():
+        if chapter not in known:
+            raise BookError(f"{where}: there is no chapter {chapter!r} in _toc.yml.")
+        check_parameters(known[chapter], parameters or {}, str(where))
+    return {chapter: parameters or {} for chapter, parameters in values.items()}
+
+
+def declared_parameters(notebook: nbformat.NotebookNode, name: str) -> dict[str, str]:
+    """Return {parameter: annotation} of the one cell tagged `parameters`."""
+    cells = [
+        cell
+        for cell in notebook.cells
+        if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", [])
+    ]
+    if len(cells) != 1:
+        raise BookError(
+            f"{name} has {len(cells)} cells tagged `parameters`; it needs exactly one."
+        )
+    return {
+        line.target.id: ast.unparse(line.annotation)
+        for line in ast.parse(cells[0].source).body
+        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name)
+    }
+
+
+def check_parameters(chapter: Chapter, values: dict[str, Any], where: str) -> None:
+    """Refuse a parameter the chapter does not have, or of another type."""
+    declared = declared_parameters(chapter.read(), chapter.name)
+    for name, value in values.items():
+        if name not in declared:
+            raise BookError(
+                f"{where}: {chapter.name} has no parameter {name!r}; "
+                f"it has {', '.join(declared)}."
+            )
+        kind = declared[name]
+        wrong_bool = isinstance(value, bool) and kind != "bool"
+        if wrong_bool or not isinstance(value, TYPES[kind]):  # type: ignore[arg-type]
+            hint = ""
+            if kind == "float" and isinstance(value, str) and "e" in value.lower():
+                hint = " (YAML reads 1e-3 as text: write 0.001 or 1.0e-3)"
+            raise BookError(
+                f"{where}: {chapter.name} takes {name} as {IN_WORDS[kind]} ({kind}), "
+                f"not {value!r}{hint}."
+            )
+
+
+def run_key(chapter: Chapter, parameters: dict[str, Any]) -> str:
+    """Return the key of everything that decides what a run of the chapter prints.
+
+    Code cells with their tags, parameters, the syntax trees of the `fersep`
+    modules it reaches by import, the lock, and for a chapter that reads records
+    the other chapters' records without their seconds. Prose and captions are
+    not part of it: they are taken from the source when the page is made.
+    """
+    cells = [cell for cell in chapter.read().cells if cell.cell_type == "code"]
+    source = "\n".join(cell.source for cell in cells)
+    lock = chapter.root / "requirements.lock"
+    upstream = []
+    if chapter.reads_records:
+        others = [other.record for other in chapters(chapter.root) if other != chapter]
+        upstream = [without_seconds(path) for path in others if path.is_file()]
+    parts = [
+        [[cell.source, sorted(cell.metadata.get("tags", []))] for cell in cells],
+        parameters,
+        records.syntax_hash(records.reached_modules(source)),
+        hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else "",
+        upstream,
+    ]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def without_seconds(path: Path) -> dict[str, Any]:
+    """Read a record and leave out how long its run took."""
+    record: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    record.get("provenance", {}).pop("seconds", None)
+    return record

@@ -1,0 +1,110 @@
+"""Sphinx extension: papermill runs the chapters, MyST-NB gets the executed copies.
+
+When a build starts, stale chapters run; when a page is read, its source is
+replaced by the same notebook with the outputs of its last good run. So plain
+`jupyter-book build .` makes the whole book. The environment variable
+FERSEP_PROFILE chooses the profile (smoke, cpu, gpu).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from chapters import BookError, Chapter, chapters
+from docutils import nodes
+from pages import mend, page
+from runner import run_stale
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.environment import BuildEnvironment
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Connect the runner to a Sphinx build."""
+    app.add_config_value("chapters_reading_records", [], "env")
+    app.connect("config-inited", _buttons)
+    app.connect("builder-inited", _run)
+    app.connect("env-get-outdated", _outdated)
+    app.connect("source-read", _hand_over)
+    app.connect("doctree-read", _number_equations)
+    app.connect("build-finished", _mend)
+    return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}
+
+
+def _buttons(app: Sphinx, config: Config) -> None:
+    """Offer repository and launch buttons once the book has a public address."""
+    options = config.html_theme_options
+    if options.get("repository_url"):
+        options["use_repository_button"] = True
+        options["use_issues_button"] = True
+        options["launch_buttons"] = {
+            "notebook_interface": "jupyterlab",
+            "binderhub_url": "https://mybinder.org",
+            "colab_url": "https://colab.research.google.com",
+        }
+    else:
+        options.pop("repository_url", None)
+
+
+def _run(app: Sphinx) -> None:
+    try:
+        run_stale(Path(app.srcdir), os.environ.get("FERSEP_PROFILE", "smoke"))
+    except BookError as error:
+        # Any other exception would be wrapped in Jupyter Book's own traceback.
+        raise SystemExit(str(error)) from None
+
+
+def _chapters(app: Sphinx) -> dict[str, Chapter]:
+    return {chapter.page: chapter for chapter in chapters(Path(app.srcdir))}
+
+
+def _outdated(
+    app: Sphinx,
+    env: BuildEnvironment,
+    added: set[str],
+    changed: set[str],
+    removed: set[str],
+) -> list[str]:
+    """Name the pages whose run is newer than what Sphinx read last time."""
+    return [
+        name
+        for name, chapter in _chapters(app).items()
+        if name in env.all_docs
+        and chapter.executed.stat().st_mtime * 1e6 > env.all_docs[name]
+    ]
+
+
+def _hand_over(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Replace a chapter's source by the notebook with its outputs."""
+    chapter = _chapters(app).get(docname)
+    if chapter:
+        source[0] = nbformat.writes(page(chapter))
+
+
+def _number_equations(app: Sphinx, doctree: nodes.document) -> None:
+    r"""Give an equation written with `\tag{N}` the number N, in text and links.
+
+    The book keeps the paper's equation numbers, which follow no chapter.
+    """
+    domain = app.env.get_domain("math")
+    for node in doctree.findall(nodes.math_block):
+        tag = re.search(r"\s*\\tag\{(\w+)\}", node.astext())
+        if tag and node.get("label"):
+            text = node.astext().replace(tag.group(), "")
+            node.children = [nodes.Text(text)]
+            node["number"] = tag.group(1)
+            domain.data["objects"][node["label"]] = (app.env.docname, tag.group(1))
+
+
+def _mend(app: Sphinx, error: Exception | None) -> None:
+    """Mend what the theme writes, in every page just built."""
+    if error is None and app.builder.format == "html":
+        for path in Path(app.outdir).rglob("*.html"):
+            text = path.read_text("utf-8")
+            mended = mend(text)
+            if mended != text:
+                path.write_text(mended, "utf-8")
