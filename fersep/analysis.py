@@ -249,6 +249,16 @@ def mcnemar_test(first_right: Tensor, second_right: Tensor) -> float:
     return float(stats.binomtest(gained, gained + lost, 0.5).pvalue)
 
 
+def standard_deviation(values: Sequence[float]) -> float | None:
+    """Return the standard deviation over seeds; None for one value, which has none."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else None
+
+
+def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float:
+    """Return Spearman's rank correlation of two equally long sequences."""
+    return float(stats.spearmanr(np.asarray(first), np.asarray(second)).statistic)
+
+
 def in_words(change: Interval, digits: int = 2, unit: str = "") -> str:
     """Say a paired difference as a sentence part that claims no more than it shows.
 

@@ -238,10 +238,8 @@ def fit(
     s = len(train.classes)
     check_training_data(train, s)
     started = time.perf_counter()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
-        model = _network(settings, s, pretrained=True)
-    model.to(where).to(memory_format=torch.channels_last)
+    model = untrained(train, settings).to(where)
+    model = model.to(memory_format=torch.channels_last)
     generator = torch.Generator().manual_seed(settings.seed)
     separate = SeparateLoss(
         s,
@@ -402,6 +400,13 @@ def pairs(
         for each in wanted
     ]
     return softmax, separate
+
+
+def untrained(train: Faces, settings: Settings) -> ExpressionNet:
+    """Return the network as :func:`fit` starts with it, before the first step."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        return _network(settings, len(train.classes), pretrained=True).eval()
 
 
 def run_key(train: Faces, validation: Faces, settings: Settings) -> str:
