@@ -21,10 +21,9 @@ MENDS = (
         'search-button__button pst-js-only" title="Search" data',
     ),
     *(
-        (f'data-mode="{mode}" title="{title}"', f'data-mode="{mode}"')
-        for mode, title in (("light", "Light"), ("auto", "System Settings"))
+        (f' title="{mode}"></i>', "></i>")
+        for mode in ("Light", "Dark", "System Settings")
     ),
-    ('data-mode="dark"  title="Dark"', 'data-mode="dark"'),
 )
 
 

@@ -1,0 +1,63 @@
+# Two commands matter: `make book` builds the book, `make test` proves it.
+PROFILE ?= smoke
+PYTHON ?= python3
+BIN := .venv/bin
+UV := 0.13.9
+
+export FERSEP_PROFILE := $(PROFILE)
+# Threads that spin while they wait would steal the cores from one another.
+export OMP_WAIT_POLICY := PASSIVE
+# Without compiled files every kernel would compile torch again.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: book test env browser lab serve student lock clean help
+
+book: env  ## run stale chapters and build the HTML (PROFILE=smoke, cpu or gpu)
+	@$(BIN)/python book/_ext/commands.py book
+
+test: env browser  ## check the code, run units and chapters, open every page in a browser
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+env:  ## make .venv and install the locked packages, unless they are there
+	@set -e; if ! cat requirements.lock pyproject.toml | cmp -s - .venv/installed; then \
+	  if ! $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    echo "fersep needs Python 3.11 or newer, and $(PYTHON) is not: install one and name it, like make env PYTHON=python3.12"; exit 1; fi; \
+	  if ! $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null; then \
+	    echo "$(PYTHON) cannot make virtual environments: install the package python3-venv and try again"; exit 1; fi; \
+	  echo "Installing into .venv: about 6 GB, a few minutes the first time"; \
+	  test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv; \
+	  $(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV); \
+	  $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock; \
+	  $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .; \
+	  cat requirements.lock pyproject.toml > .venv/installed; \
+	fi
+
+browser:  ## install Chromium for the site tests, where that is possible
+	@for name in "$$FERSEP_BROWSER" chromium chromium-browser google-chrome; do \
+	  "$$name" --version >/dev/null 2>&1 && exit 0; done; \
+	{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
+	  apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || \
+	echo "No Chromium: install chromium or google-chrome, or name one in FERSEP_BROWSER; the site tests are skipped until then"
+
+lab: env  ## open the chapters in JupyterLab
+	@$(BIN)/jupyter lab book
+
+serve: book  ## serve the HTML on this machine, at port 8000
+	@echo "Open http://localhost:8000"
+	@$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory _build/html
+
+student: env  ## write the chapters without solutions to _build/student
+	@$(BIN)/python book/_ext/commands.py student
+
+lock: env  ## compile requirements.lock anew from requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
+	  --no-emit-package fersep requirements.txt -o requirements.lock
+
+clean:  ## remove what was built; .venv stays
+	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+help:  ## list these targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
