@@ -12,6 +12,9 @@ from torch.autograd.function import once_differentiable
 from fersep import equations
 from fersep.equations import Rule
 
+#: Names of the centers' first values.
+FIRST_CENTERS = ("sphere", "normal", "uniform")
+
 
 class SeparateLoss(nn.Module):
     """The separate loss (Eq. 2-4) with its own centers (Eq. 6-8).

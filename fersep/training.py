@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from fersep import analysis, equations, records
 from fersep.equations import Rule
-from fersep.losses import SeparateLoss
+from fersep.losses import FIRST_CENTERS, SeparateLoss
 from fersep.models import ExpressionNet, expression_net
 
 #: Mean and standard deviation of ImageNet's colors, the usual input scale of ResNet18.
@@ -90,6 +90,10 @@ class Settings:
         equations.check_lam(self.lam)
         equations.check_alpha(self.alpha)
         equations.check_rule(self.rule)
+        if self.init not in FIRST_CENTERS:
+            raise ValueError(
+                f"init must be {', '.join(FIRST_CENTERS)}; got {self.init!r}"
+            )
         for name in ("epochs", "lr_periods", "width"):
             if getattr(self, name) < 1:
                 raise ValueError(
@@ -374,8 +378,17 @@ def pairs(
     """
     if n_seeds < 1:
         raise ValueError(f"n_seeds must be at least 1, got {n_seeds}")
+    if not run and settings.lam == 0:
+        raise ValueError(
+            "lam is 0, which is the softmax loss itself; give a lam above 0 to compare"
+        )
     if run:
         saved = Run.load(run)
+        if saved.settings.lam == 0:
+            raise ValueError(
+                f"run={run} was trained with lam 0, the softmax loss itself; give a "
+                "run of the separate loss"
+            )
         if saved.data["fingerprint"] != train.fingerprint:
             raise ValueError(
                 f"run={run} was trained on other images ({saved.data['name']}); give "
@@ -389,10 +402,6 @@ def pairs(
             trained(train, validation, each, device=device, progress=progress)
             for each in wanted
         ]
-    if wanted[0].lam == 0:
-        raise ValueError(
-            "lam is 0, which is the softmax loss itself; give a lam above 0 to compare"
-        )
     softmax = [
         trained(
             train, validation, replace(each, lam=0.0), device=device, progress=progress
@@ -509,7 +518,7 @@ def check_training_data(train: Faces, num_classes: int) -> None:
     if empty:
         raise ValueError(
             f"{train.name} has no training image of {', '.join(empty)}; add images of "
-            "it, use more images (train_size), or take the class out of the data"
+            "it, use more images (size), or take the class out of the data"
         )
 
 

@@ -1,0 +1,179 @@
+"""Measures against plain loops and known answers."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from fersep import analysis
+from fersep.embedding import embed, neighbor_purity
+
+
+def draw(n=60, d=6, s=4, seed=0):
+    g = torch.Generator().manual_seed(seed)
+    features = torch.rand(n, d, generator=g, dtype=torch.float64)
+    return features, torch.arange(n) % s
+
+
+def cosine(a, b):
+    return (a @ b / (a.norm() * b.norm())).item()
+
+
+def test_true_centers_are_class_means():
+    x, y = draw()
+    want = torch.stack([x[y == j].mean(0) for j in range(4)])
+    assert torch.allclose(analysis.true_centers(x, y, 4), want, atol=1e-14)
+
+
+def test_similarity_table_equals_loops():
+    x, y = draw()
+    c = analysis.true_centers(x, y, 4)
+    row = analysis.similarity_table(x, y)
+    intra = [np.mean([cosine(v, c[j]) for v in x[y == j]]) for j in range(4)]
+    inter = np.mean([cosine(c[k], c[j]) for k in range(4) for j in range(4) if k != j])
+    assert row.intra.tolist() == pytest.approx(intra, abs=1e-12)
+    assert row.intra_mean == pytest.approx(np.mean(intra), abs=1e-12)
+    assert row.inter == pytest.approx(inter, abs=1e-12)
+    moved = row.on_equation_1()
+    assert moved.inter == pytest.approx((inter + 1) / 2, abs=1e-12)
+    assert moved.intra_mean == pytest.approx((np.mean(intra) + 1) / 2, abs=1e-12)
+
+
+def test_a_class_without_features_is_left_out_of_the_mean():
+    x, y = draw()
+    c = analysis.true_centers(x, y, 4)
+    keep = y != 2
+    row = analysis.similarity_table(x[keep], y[keep], c)
+    assert math.isnan(row.intra[2])
+    assert row.intra_mean == pytest.approx(row.intra[[0, 1, 3]].mean().item())
+
+
+def test_center_agreement_is_the_cosine():
+    g = torch.Generator().manual_seed(1)
+    a, b = torch.randn(5, 8, generator=g), torch.randn(5, 8, generator=g)
+    want = [cosine(p, q) for p, q in zip(a, b, strict=True)]
+    assert analysis.center_agreement(a, b).tolist() == pytest.approx(want, abs=1e-6)
+    assert analysis.center_agreement(a, 3 * a).tolist() == pytest.approx([1] * 5)
+
+
+def test_confusion_and_accuracies():
+    true = torch.tensor([0, 0, 0, 0, 1, 1, 2])
+    said = torch.tensor([0, 0, 0, 1, 1, 0, 2])
+    matrix = analysis.confusion(true, said, 4)
+    assert matrix.tolist() == [[3, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
+    assert analysis.accuracy(matrix) == pytest.approx(500 / 7)
+    assert analysis.mean_class_accuracy(matrix) == pytest.approx(75)
+    assert analysis.majority_accuracy(matrix) == pytest.approx(400 / 7)
+
+
+def test_the_papers_first_accuracy_and_its_noise():
+    result = analysis.accuracy_interval(2650, 3068)
+    assert round(result.mean, 2) == 86.38
+    assert 1.1 < (result.high - result.low) / 2 < 1.3
+
+
+@settings(deadline=None)
+@given(st.integers(1, 500), st.data())
+def test_wilson_interval_holds_the_estimate(n, data):
+    correct = data.draw(st.integers(0, n))
+    result = analysis.accuracy_interval(correct, n)
+    eps = 1e-9
+    assert -eps <= result.low <= result.mean + eps
+    assert result.mean - eps <= result.high <= 100 + eps
+
+
+def test_paired_test_is_scipys():
+    a, b = [1.0, 2.0, 4.0, 3.0], [1.5, 2.7, 3.9, 4.1]
+    result = analysis.paired_test(a, b)
+    scipy = stats.ttest_rel(b, a)
+    interval = scipy.confidence_interval(0.95)
+    assert result.p_value == pytest.approx(scipy.pvalue)
+    assert (result.low, result.high) == pytest.approx((interval.low, interval.high))
+    assert result.mean == pytest.approx(np.mean(b) - np.mean(a))
+
+
+def test_one_pair_shows_no_spread():
+    result = analysis.paired_test([1.0], [2.0])
+    assert result.mean == 1
+    assert math.isnan(result.low)
+    assert math.isnan(result.p_value)
+    assert "single pair" in analysis.in_words(result)
+    assert analysis.standard_deviation([1.0]) is None
+    assert analysis.standard_deviation([1.0, 3.0]) == pytest.approx(2**0.5)
+
+
+def test_words_claim_no_more_than_the_interval():
+    up = analysis.paired_test([1, 1, 1, 1], [2, 2.1, 1.9, 2])
+    down = analysis.paired_test([2, 2.1, 1.9, 2], [1, 1, 1, 1])
+    open_ = analysis.paired_test([1, 1, 1, 1], [2, 0, 2, 0.1])
+    assert analysis.in_words(up).startswith("rose by +1.00")
+    assert analysis.in_words(down, 1, "points").startswith("fell by −1.0 points")
+    assert analysis.in_words(open_).startswith("showed no clear change")
+
+
+def test_mcnemar_is_the_exact_binomial_test():
+    a = torch.tensor([True] * 14 + [False] * 26 + [True] * 60)
+    b = torch.tensor([False] * 14 + [True] * 26 + [True] * 60)
+    want = stats.binomtest(26, 40, 0.5).pvalue
+    assert analysis.mcnemar_test(a, b) == pytest.approx(want)
+    assert analysis.mcnemar_test(a, a) == 1
+
+
+def test_rank_correlation():
+    assert analysis.rank_correlation([1, 2, 3], [2, 4, 9]) == pytest.approx(1)
+    assert analysis.rank_correlation([1, 2, 3], [9, 4, 2]) == pytest.approx(-1)
+
+
+def test_bad_input_is_named():
+    x, y = draw()
+    with pytest.raises(ValueError, match=r"no feature of the classes \[4\]"):
+        analysis.true_centers(x, y, 5)
+    with pytest.raises(ValueError, match=r"labels.* is 3, but 3 classes"):
+        analysis.confusion(y, y, 3)
+    with pytest.raises(ValueError, match="correct=5, n=4"):
+        analysis.accuracy_interval(5, 4)
+    with pytest.raises(ValueError, match="equal lengths, got 2 and 1"):
+        analysis.paired_test([1, 2], [1])
+    with pytest.raises(ValueError, match="values is empty"):
+        analysis.paired_test([], [])
+    with pytest.raises(ValueError, match="same images"):
+        analysis.mcnemar_test(torch.ones(2, dtype=bool), torch.ones(3, dtype=bool))
+
+
+def clusters(n=300, s=4, d=12, spread=0.25, seed=0):
+    g = torch.Generator().manual_seed(seed)
+    middles = torch.rand(s, d, generator=g)
+    y = torch.arange(n) % s
+    return middles[y] + spread * torch.rand(n, d, generator=g), y, middles
+
+
+def test_map_keeps_neighbors_and_places_centers_inside_their_class():
+    x, y, middles = clusters()
+    true = analysis.true_centers(x, y, 4)
+    result = embed(x, 50 * middles, true, seed=3)
+    assert result.features.shape == (300, 2)
+    assert [len(c) for c in result.centers] == [4, 4]
+    unit = (x / x.norm(dim=1, keepdim=True)).numpy()
+    in_space = neighbor_purity(unit, y)
+    assert in_space > 0.95
+    assert neighbor_purity(result.features, y) > in_space - 0.05
+    for centers in result.centers:
+        for j, place in enumerate(centers):
+            gaps = np.linalg.norm(result.features - place, axis=1)
+            assert (y.numpy()[np.argsort(gaps)[:15]] == j).mean() > 0.9
+
+
+def test_map_repeats_with_its_seed_and_purity_falls_to_chance_for_noise():
+    x, y, _ = clusters(n=120)
+    first, again = embed(x, seed=1), embed(x, seed=1)
+    assert np.array_equal(first.features, again.features)
+    noise = torch.rand(600, 2, generator=torch.Generator().manual_seed(0)).numpy()
+    assert abs(neighbor_purity(noise, torch.arange(600) % 4) - 0.25) < 0.05
+    with pytest.raises(ValueError, match="needs at least 90 points, got 20"):
+        embed(x[:20])
+    with pytest.raises(ValueError, match="more than 15 points, got 10"):
+        neighbor_purity(noise[:10], y[:10])

@@ -1,0 +1,63 @@
+"""The network: torchvision's ResNet at width 64, the same form at any other."""
+
+import pytest
+import torch
+from torchvision.models import resnet18, resnet34
+
+from fersep.models import expression_net
+
+
+@pytest.mark.parametrize(
+    ("arch", "make"), [("resnet18", resnet18), ("resnet34", resnet34)]
+)
+def test_full_width_is_torchvisions_resnet(arch, make):
+    ours, theirs = expression_net(arch).eval(), make(num_classes=7).eval()
+    ours.load_state_dict(theirs.state_dict())
+    images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    features, logits = ours(images)
+    assert features.shape == (2, 512)
+    assert torch.equal(logits, theirs(images))
+    assert torch.equal(logits, ours.fc(features))
+
+
+@pytest.mark.parametrize(("width", "dim"), [(16, 128), (32, 256)])
+def test_narrow_features_are_never_negative(width, dim):
+    features, logits = expression_net(width=width, num_classes=11)(
+        torch.randn(4, 3, 48, 48)
+    )
+    assert features.shape == (4, dim)
+    assert logits.shape == (4, 11)
+    assert (features >= 0).all()
+
+
+def test_an_extra_layer_sets_the_feature_length():
+    net = expression_net(width=8, feature_dim=10)
+    features, _ = net(torch.randn(4, 3, 48, 48))
+    assert net.feature_dim == 10
+    assert features.shape == (4, 10)
+    assert (features < 0).any()
+
+
+def test_weights_from_a_file(tmp_path):
+    source = resnet18(num_classes=1000)
+    torch.save(source.state_dict(), tmp_path / "w.pt")
+    net = expression_net(weights=tmp_path / "w.pt")
+    assert torch.equal(net.layer3[0].conv1.weight, source.layer3[0].conv1.weight)
+    assert net.fc.weight.shape == (7, 512)
+
+
+def test_bad_arguments_are_named(tmp_path):
+    with pytest.raises(ValueError, match="arch must be one of resnet18, resnet34"):
+        expression_net("vgg")
+    with pytest.raises(ValueError, match="num_classes=1"):
+        expression_net(num_classes=1)
+    with pytest.raises(ValueError, match=r"nowhere\.pt is no file"):
+        expression_net(weights="nowhere.pt")
+    with pytest.raises(ValueError, match=r"exist for arch='resnet18' and width=64"):
+        expression_net(width=16, weights="imagenet")
+    torch.save(resnet18(num_classes=7).state_dict(), tmp_path / "w.pt")
+    with pytest.raises(ValueError, match="do not fit a resnet18 of width 16"):
+        expression_net(width=16, weights=tmp_path / "w.pt")
+    torch.save({"conv1.weight": torch.zeros(64, 3, 7, 7)}, tmp_path / "part.pt")
+    with pytest.raises(ValueError, match="do not fit a resnet18: missing"):
+        expression_net(weights=tmp_path / "part.pt")

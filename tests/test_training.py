@@ -1,0 +1,277 @@
+"""Algorithm 1 on small drawn images: learning, repeating, saving, refusing."""
+
+import multiprocessing
+import os
+import signal
+import time
+from dataclasses import dataclass, replace
+
+import pytest
+import torch
+
+from fersep import training
+from fersep.training import Run, Settings
+
+
+@dataclass
+class Squares:
+    """Images whose class is the corner that holds a bright square."""
+
+    images: torch.Tensor
+    labels: torch.Tensor
+    classes: tuple = ("NE", "HA", "SA")
+    name: str = "squares"
+    fingerprint: str = "squares"
+
+
+def squares(n=120, seed=0, side=32):
+    g = torch.Generator().manual_seed(seed)
+    labels = torch.arange(n) % 3
+    images = torch.randint(0, 120, (n, 3, side, side), generator=g, dtype=torch.uint8)
+    half = side // 2
+    for i, y in enumerate(labels.tolist()):
+        images[i, :, half * (y // 2) :, :][:, :half] += 100
+        images[i, y] += 20
+    return Squares(images, labels, fingerprint=f"squares-{n}-{seed}")
+
+
+TINY = Settings(epochs=3, batch_size=20, lr=0.05, width=4, seed=3)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return squares(), squares(45, seed=1)
+
+
+@pytest.fixture(scope="module")
+def run(data):
+    return training.fit(*data, TINY, device="cpu", progress=False)
+
+
+@pytest.fixture
+def build(tmp_path, monkeypatch):
+    monkeypatch.setenv("FERSEP_BUILD", str(tmp_path))
+    return tmp_path
+
+
+def test_it_learns_and_keeps_a_full_history(run):
+    assert run.history["validation_accuracy"][-1] > 60
+    assert run.history["softmax_loss"][-1] < run.history["softmax_loss"][0]
+    assert {len(v) for v in run.history.values()} == {3}
+    assert len(run.history["agreement"][0]) == 3
+    assert run.centers.shape == (3, 32)
+    assert not run.model.training
+
+
+def test_one_seed_gives_one_result(data, run):
+    again = training.fit(*data, TINY, device="cpu", progress=False)
+    assert torch.equal(again.centers, run.centers)
+    assert again.history == run.history
+    state = run.model.state_dict()
+    assert all(torch.equal(v, state[k]) for k, v in again.model.state_dict().items())
+    other = training.fit(*data, replace(TINY, seed=4), progress=False)
+    assert not torch.equal(other.centers, run.centers)
+
+
+def test_training_leaves_the_global_seed_alone(data):
+    torch.manual_seed(5)
+    training.fit(*data, replace(TINY, epochs=1), progress=False)
+    after = torch.rand(3)
+    torch.manual_seed(5)
+    assert torch.equal(after, torch.rand(3))
+
+
+def test_lambda_zero_is_the_softmax_loss_with_centers_that_follow(data, run):
+    softmax = training.fit(*data, replace(TINY, lam=0.0), progress=False)
+    wild = replace(TINY, lam=0.0, alpha=9.0, rule="published")
+    other = training.fit(*data, wild, progress=False)
+    assert softmax.history["softmax_loss"] == other.history["softmax_loss"]
+    assert softmax.history["softmax_loss"] != run.history["softmax_loss"]
+    assert not torch.equal(softmax.centers, other.centers)
+
+
+def test_the_separate_loss_raises_intra_class_similarity(data):
+    strong = replace(TINY, lam=20.0, epochs=4)
+    weak = replace(strong, lam=0.0)
+    with_loss, without = (
+        training.fit(*data, s, progress=False).history["intra"][-1]
+        for s in (strong, weak)
+    )
+    assert with_loss > without
+
+
+def test_schedule_is_the_papers():
+    raf = Settings(epochs=60, lr=0.01, lr_periods=3)
+    rates = [training.learning_rate(raf, e) for e in (0, 19, 20, 39, 40, 59)]
+    assert rates == pytest.approx([1e-2, 1e-2, 1e-3, 1e-3, 1e-4, 1e-4])
+    affectnet = Settings(epochs=20, lr=0.01, lr_periods=4)
+    rates = [training.learning_rate(affectnet, e) for e in (0, 4, 5, 10, 15, 19)]
+    assert rates == pytest.approx([1e-2, 1e-2, 1e-3, 1e-4, 1e-5, 1e-5])
+
+
+def test_augmentation_flips_and_shifts_whole_images():
+    images = torch.arange(48 * 48 * 3).reshape(1, 3, 48, 48).remainder(251)
+    images = images.to(torch.uint8).expand(400, -1, -1, -1).contiguous()
+    out = training.augment(images, torch.Generator().manual_seed(0))
+    assert out.shape == images.shape
+    plain = training.normalize(images[:1])
+    mirrored = plain.flip(-1)
+    inner = slice(4, -4)
+    found = {"plain": 0, "flipped": 0}
+    for one in out:
+        for name, base in (("plain", plain[0]), ("flipped", mirrored[0])):
+            if any(
+                torch.equal(
+                    one[:, inner, inner],
+                    base.roll((dy, dx), (1, 2))[:, inner, inner],
+                )
+                for dy in range(-4, 5)
+                for dx in range(-4, 5)
+            ):
+                found[name] += 1
+                break
+    assert found["plain"] + found["flipped"] == 400
+    assert 150 < found["flipped"] < 250
+
+
+def test_evaluation_does_not_depend_on_the_batch(data, run):
+    whole = training.evaluate(run.model, data[1].images)
+    parts = training.evaluate(run.model, data[1].images, batch_size=7)
+    for a, b in zip(whole, parts, strict=True):
+        assert torch.allclose(a, b, atol=1e-5)
+
+
+def test_a_run_comes_back_as_it_was(tmp_path, data, run):
+    run.save(tmp_path / "kept")
+    back = Run.load(tmp_path / "kept")
+    assert back.settings == run.settings
+    assert back.history == run.history
+    assert torch.equal(back.centers, run.centers)
+    images = data[1].images
+    for a, b in zip(
+        training.evaluate(run.model, images),
+        training.evaluate(back.model, images),
+        strict=True,
+    ):
+        assert torch.allclose(a, b, atol=1e-6)
+    with pytest.raises(FileExistsError, match="choose a new name"):
+        run.save(tmp_path / "kept")
+    with pytest.raises(ValueError, match="is no saved run"):
+        Run.load(tmp_path)
+    (tmp_path / "kept" / "tensors.pt").write_bytes(b"broken")
+    with pytest.raises(ValueError, match="is no saved run"):
+        Run.load(tmp_path / "kept")
+
+
+def test_a_failed_save_leaves_nothing(tmp_path, run):
+    with pytest.raises(ValueError, match="JSON"):
+        replace(run, seconds=float("nan")).save(tmp_path / "kept")
+    assert list(tmp_path.iterdir()) == []
+
+
+def _save_for_ever(folder, run):
+    for i in range(10**6):
+        run.save(f"{folder}/{i}")
+
+
+def test_a_killed_save_is_never_read(tmp_path, run):
+    process = multiprocessing.get_context("fork").Process(
+        target=_save_for_ever, args=(tmp_path, run)
+    )
+    process.start()
+    while not (tmp_path / "5").exists():
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    whole = [f for f in tmp_path.iterdir() if not f.name.startswith(".")]
+    assert len(whole) >= 6
+    for folder in whole:
+        assert torch.equal(Run.load(folder).centers, run.centers)
+
+
+def test_runs_are_shared_and_keyed_by_what_computes_them(build, data, monkeypatch):
+    first = training.trained(*data, TINY, progress=False)
+    calls = []
+    monkeypatch.setattr(training, "fit", lambda *a, **k: calls.append(a))
+    again = training.trained(*data, TINY, progress=False)
+    assert not calls
+    assert torch.equal(first.centers, again.centers)
+    keys = {
+        training.run_key(*data, TINY),
+        training.run_key(*data, replace(TINY, lam=0.5)),
+        training.run_key(*data, replace(TINY, seed=9)),
+        training.run_key(squares(60), data[1], TINY),
+        training.run_key(data[0], squares(60), TINY),
+    }
+    assert len(keys) == 5
+
+
+def test_pairs_share_everything_but_lambda(build, data):
+    softmax, separate = training.pairs(*data, TINY, 2, progress=False)
+    assert [r.settings.seed for r in separate] == [3, 4]
+    for a, b in zip(softmax, separate, strict=True):
+        assert a.settings == replace(b.settings, lam=0.0)
+    saved = build / "mine"
+    separate[1].save(saved)
+    softmax, separate = training.pairs(*data, TINY, 5, run=str(saved), progress=False)
+    assert len(softmax) == len(separate) == 1
+    assert softmax[0].settings.seed == 4
+
+
+def test_a_saved_run_of_other_images_is_refused(build, data, run):
+    run.save(build / "mine")
+    with pytest.raises(ValueError, match="trained on other images"):
+        training.pairs(squares(60), data[1], TINY, 1, run=str(build / "mine"))
+
+
+def test_bad_settings_are_named():
+    for change, says in [
+        ({"lam": -1.0}, r"lam \(λ\)"),
+        ({"lam": float("nan")}, r"lam \(λ\) .* got nan"),
+        ({"alpha": 0.0}, r"alpha \(α\)"),
+        ({"rule": "both"}, "rule must be one of"),
+        ({"init": "zeros"}, "init must be sphere, normal, uniform"),
+        ({"epochs": 0}, "epochs must be at least 1, got 0"),
+        ({"batch_size": 1}, "batch_size must be at least 2"),
+        ({"lr": 0.0}, "lr must be a number larger than 0"),
+    ]:
+        with pytest.raises(ValueError, match=says):
+            Settings(**change)
+
+
+def test_bad_data_and_devices_are_named(data, monkeypatch):
+    train, validation = data
+    keep = train.labels != 1
+    without = replace(train, images=train.images[keep], labels=train.labels[keep])
+    with pytest.raises(ValueError, match="squares has no training image of HA"):
+        training.fit(without, validation, TINY, progress=False)
+    wrong = replace(train, labels=train.labels + 1)
+    with pytest.raises(ValueError, match="is 3, but 3 classes"):
+        training.fit(wrong, validation, TINY, progress=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="device=cuda was asked for but torch sees no"):
+        training.pick_device("cuda")
+    with pytest.raises(ValueError, match="device must be auto, cpu or cuda; got 'gpu'"):
+        training.pick_device("gpu")
+    assert training.pick_device("auto").type == "cpu"
+
+
+def test_a_diverging_run_says_so(data):
+    wild = replace(TINY, lr=1e30, momentum=0.0)
+    with pytest.raises((FloatingPointError, ValueError), match="lower"):
+        training.fit(*data, wild, progress=False)
+
+
+def test_pairs_refuse_lambda_zero_and_no_seed(build, data):
+    with pytest.raises(ValueError, match="lam is 0"):
+        training.pairs(*data, replace(TINY, lam=0.0), 1, progress=False)
+    with pytest.raises(ValueError, match="n_seeds must be at least 1, got 0"):
+        training.pairs(*data, TINY, 0, progress=False)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_trains_the_same_way(data):
+    run = training.fit(*data, TINY, device="cuda", progress=False)
+    assert run.history["validation_accuracy"][-1] > 60
+    assert run.centers.device.type == "cpu"
