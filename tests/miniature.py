@@ -1,4 +1,4 @@
-"""A miniature book for planting faults: the real configuration around three tiny chapters."""
+"""A miniature book for planting faults: three tiny chapters, the real configuration."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+import fersep
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -30,6 +32,28 @@ Start with {ref}`the first chapter <chapter-first>`.
 """
 
 STEP = '"""One step."""\n\n\ndef step():\n    """Return one."""\n    return 1\n'
+
+FIRST = """\
+(chapter-first)=
+# 1 · First
+
+See {doc}`02_second`. It has {glue:text}`steps` steps.
+"""
+
+SECOND = """\
+(chapter-second)=
+# 2 · Second
+
+$$ a = b \\tag{4} $$ (eq-4)
+
+See {eq}`eq-4`.
+"""
+
+COUNT = """\
+from fersep.step import step
+steps = step() + size
+records.value("steps", steps)
+"""
 
 FIGURE = """\
 from io import BytesIO
@@ -61,14 +85,14 @@ class Miniature:
 
     def command(self, *order: str, **environment: str) -> subprocess.CompletedProcess:
         """Run one of the commands behind `make`."""
-        return self._run("python", "book/_ext/commands.py", *order, **environment)
+        return self.run("python", "book/_ext/commands.py", *order, **environment)
 
     def build(self, **environment: str) -> subprocess.CompletedProcess:
         """Build the pages as the gate does: every warning is an error."""
-        order = "build -W -n --keep-going --all .".split()
-        return self._run("jupyter-book", *order, **environment)
+        order = ["build", "-W", "-n", "--keep-going", "--all", "."]
+        return self.run("jupyter-book", *order, **environment)
 
-    def _run(
+    def run(
         self, program: str, *order: str, **environment: str
     ) -> subprocess.CompletedProcess:
         return subprocess.run(
@@ -99,10 +123,10 @@ class Miniature:
 
 def miniature(root: Path) -> Miniature:
     """Write the miniature book into an empty folder."""
-    for name in ("book/_ext", "book/_static", "fersep"):
-        shutil.copytree(
-            ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__")
-        )
+    compiled = shutil.ignore_patterns("__pycache__")
+    for name in ("book/_ext", "book/_static"):
+        shutil.copytree(ROOT / name, root / name, ignore=compiled)
+    shutil.copytree(Path(fersep.__file__).parent, root / "fersep", ignore=compiled)
     (root / "fersep" / "step.py").write_text(STEP)
     shutil.copy(ROOT / "_config.yml", root)
     (root / "_toc.yml").write_text(TOC)
@@ -113,15 +137,15 @@ def miniature(root: Path) -> Miniature:
     _chapter(
         root,
         "01_first",
-        "(chapter-first)=\n# 1 · First\n\nSee {doc}`02_second`.",
-        "from fersep.step import step\nsteps = step() + size",
+        FIRST,
+        COUNT,
         FIGURE,
         {"mystnb": {"figure": {"name": "fig-line", "caption": "A line that goes up."}}},
     )
     _chapter(
         root,
         "02_second",
-        "(chapter-second)=\n# 2 · Second\n\n$$ a = b \\tag{4} $$ (eq-4)\n\nSee {eq}`eq-4`.",
+        SECOND,
         "total = size + 1\nprint(total)",
         SLIDER,
         {},

@@ -28,7 +28,14 @@ BOOK_LIMIT = 60_000_000
 # Every rule of these sets; `preload` would fetch style sheets, which file:// forbids.
 AXE = {
     "preload": False,
-    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    "runOnly": [
+        "wcag2a",
+        "wcag2aa",
+        "wcag21a",
+        "wcag21aa",
+        "wcag22aa",
+        "best-practice",
+    ],
     "rules": {"label-content-name-mismatch": {"enabled": True}},
 }
 

@@ -1,4 +1,4 @@
-"""What a chapter is: its place in the book, its parameters, and what its run depends on."""
+"""What a chapter is: its place in the book, its parameters, what its run needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes the page of a chapter from its source and its run, and mends the finished HTML."""
+"""Makes a page from a chapter's source and its run; mends the finished HTML."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def page(chapter: Chapter) -> nbformat.NotebookNode:
 
 
 def _for_readers(cell: nbformat.NotebookNode, root: Path) -> None:
-    """Take the record out of a cell's outputs and bring alt text where MyST reads it."""
+    """Take the record out of a cell's outputs; bring alt text where MyST reads it."""
     kept = []
     for output in cell.outputs:
         data = output.get("data", {})
@@ -81,7 +81,9 @@ def relative(text: str, root: Path) -> str:
     """Replace this machine's folders in a text by `.`, `python` and `~`."""
     for place, name in ((root, "."), (sys.prefix, "python"), (Path.home(), "~")):
         if len(str(place)) > 1:
-            text = re.sub(rf"(?<!\w){re.escape(str(place))}(?=[/\s'\":)]|$)", name, text)
+            text = re.sub(
+                rf"(?<!\w){re.escape(str(place))}(?=[/\s'\":)]|$)", name, text
+            )
     return text
 
 

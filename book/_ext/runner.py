@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def _run_in_order(
     force: bool,
 ) -> None:
     """Run the stale ones of the chosen chapters; collect failures, then raise."""
-    failures = []
+    failures: list[str] = []
     for chapter in chosen:
         if chapter.reads_records and failures:
             print(f"{chapter.name:24} left out: it reads the records of the others")
@@ -144,8 +145,7 @@ def _papermill(
         answer, _ = process.communicate(timeout=limit)
     except subprocess.TimeoutExpired:
         return (
-            f"it took longer than {limit} s; "
-            "set FERSEP_TIMEOUT to allow more seconds."
+            f"it took longer than {limit} s; set FERSEP_TIMEOUT to allow more seconds."
         )
     finally:
         _kill(process)
@@ -162,10 +162,8 @@ def _kill(process: subprocess.Popen[str]) -> None:
     except psutil.NoSuchProcess:
         return
     for member in family:
-        try:
+        with suppress(psutil.NoSuchProcess):
             member.kill()
-        except psutil.NoSuchProcess:
-            pass
     process.wait()
 
 

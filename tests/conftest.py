@@ -1,0 +1,52 @@
+"""The order of the tests, and what they share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+from site_checks import browser_path
+
+pytest_plugins = ["pytester", "no_skips"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the tests: units, chapters, site. What is cheap fails first."""
+
+    def rank(item: pytest.Item) -> int:
+        if item.get_closest_marker("site"):
+            return 2
+        return 1 if item.get_closest_marker("chapters") else 0
+
+    items.sort(key=rank)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip the tests marked `gpu` on a machine without one."""
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("needs a CUDA device")
+
+
+@pytest.fixture(scope="session")
+def faces() -> Path:
+    """Return the folder of real faces named by FERSEP_FACES."""
+    named = os.environ.get("FERSEP_FACES", "")
+    if not named or not Path(named).is_dir():
+        pytest.skip(f"FERSEP_FACES names no folder of real faces: {named!r}")
+    return Path(named)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Start the Chromium of this machine once."""
+    program = browser_path()
+    if program is None:
+        pytest.skip("no Chromium on this machine: see `make browser`")
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
