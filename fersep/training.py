@@ -187,10 +187,10 @@ class Run:
             tensors = torch.load(
                 folder / "tensors.pt", map_location="cpu", weights_only=True
             )
-        except (OSError, ValueError) as error:
+        except Exception as error:  # a broken archive can raise anything
             raise ValueError(
-                f"{folder} is no saved run ({error}); give a folder that Run.save "
-                "wrote, which holds run.json and tensors.pt"
+                f"{folder} is no saved run ({type(error).__name__}); give a folder "
+                "that Run.save wrote, which holds run.json and tensors.pt"
             ) from None
         settings = Settings(**facts["settings"])
         model = _network(settings, len(facts["data"]["classes"]), pretrained=False)
