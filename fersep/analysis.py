@@ -255,8 +255,11 @@ def standard_deviation(values: Sequence[float]) -> float | None:
 
 
 def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float:
-    """Return Spearman's rank correlation of two equally long sequences."""
-    return float(stats.spearmanr(np.asarray(first), np.asarray(second)).statistic)
+    """Return Spearman's rank correlation; 0 if one sequence is constant: no order."""
+    a, b = np.asarray(first), np.asarray(second)
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+        return 0.0
+    return float(stats.spearmanr(a, b).statistic)
 
 
 def in_words(change: Interval, digits: int = 2, unit: str = "") -> str:

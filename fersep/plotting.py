@@ -418,7 +418,7 @@ def loss_ranges(
     levels = np.arange(0.25, 2.0, 0.25)
     for level in levels:
         axes.plot([0, level], [level, 0], color=PALE, lw=1, zorder=0.5)
-    looks = zip("osDPX*ph", [BLUE, ORANGE, GREEN, PINK, SKY, RED, INK, GRAY])  # noqa: B905
+    looks = zip("osDPXhp8", [BLUE, ORANGE, GREEN, PINK, SKY, RED, INK, GRAY])  # noqa: B905
     parts = []
     for (name, (intra, inter)), (marker, color) in zip(
         states.items(), looks, strict=False
@@ -614,9 +614,9 @@ def difference_errors(
         yscale="log",
         xlabel="step $h$",
         ylabel="relative error",
-        ylim=(None, 30),
+        ylim=(0.005 * min(e for _, e in best.values()), 30),
     )
-    axes.legend(loc="upper center", ncols=2)
+    axes.legend(loc="lower left")
     alt = (
         "The relative error of central finite differences against the step, on "
         f"logarithmic axes: V-shaped curves. {'; '.join(parts)}. Right of the lowest "
@@ -1222,7 +1222,10 @@ def class_recalls(
             places, rows.mean(0), marker, color=color, ms=8, mec="white", label=name
         )
         means = _listed(
-            [f"{classes[k]} {v:.0f}" for k, v in zip(order, rows.mean(0), strict=True)]
+            [
+                f"{classes[k]} {v:.0f}" if np.isfinite(v) else f"{classes[k]} untested"
+                for k, v in zip(order, rows.mean(0), strict=True)
+            ]
         )
         parts.append(f"{name}: {means}")
     _class_ticks(axes, [f"{classes[k]}\n{counts[k]}" for k in order])

@@ -126,6 +126,7 @@ def test_mcnemar_is_the_exact_binomial_test():
 def test_rank_correlation():
     assert analysis.rank_correlation([1, 2, 3], [2, 4, 9]) == pytest.approx(1)
     assert analysis.rank_correlation([1, 2, 3], [9, 4, 2]) == pytest.approx(-1)
+    assert analysis.rank_correlation([1, 2, 3], [5, 5, 5]) == 0
 
 
 def test_bad_input_is_named():
