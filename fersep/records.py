@@ -1,0 +1,496 @@
+"""What a chapter found, kept so that a machine can check it.
+
+A chapter calls `start` once, `check` and `value` where it shows something, and `save`
+in its last cell. The record travels inside the notebook as an output; the book's runner
+takes it out of there, so nobody's own run can touch the book's scorecard.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import math
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+RECORD_MIME = "application/vnd.fersep.record+json"
+GLUE_PREFIX = "application/papermill.record/"
+SCHEMA = 1
+
+#: The paper's order of the seven basic and the eleven compound expressions.
+BASIC_CLASSES = ("NE", "HA", "SA", "SU", "FE", "AN", "DI")
+COMPOUND_CLASSES = (
+    "HS", "HD", "SF", "SA", "SS", "SD", "FA", "FS", "AS", "AD", "DS",
+)  # fmt: skip
+
+_ACCEPTED: dict[str, tuple[type, ...]] = {
+    "int": (int,),
+    "float": (float, int),
+    "str": (str,),
+    "bool": (bool,),
+}
+_WAYS = {"int": "3", "float": "0.5", "str": "text", "bool": "True"}
+_PACKAGES = ("fersep", "torch", "torchvision", "numpy", "openTSNE", "papermill")
+
+
+class _Record:
+    """The record of the chapter that runs in this process."""
+
+    def __init__(self, chapter: str, parameters: dict[str, Any]) -> None:
+        self.chapter = chapter
+        self.parameters = parameters
+        self.started = time.perf_counter()
+        self.checks: list[dict[str, Any]] = []
+        self.values: list[dict[str, Any]] = []
+
+
+_current: _Record | None = None
+
+
+def start(chapter: str, namespace: Mapping[str, Any]) -> None:
+    """Begin the record of a chapter; call it right after the parameters cells.
+
+    Parameters
+    ----------
+    chapter : str
+        The file name without its ending, for example "08_training".
+    namespace : mapping
+        ``globals()`` of the notebook. The names annotated so far are the parameters.
+
+    Raises
+    ------
+    TypeError
+        If a parameter has another type than its annotation.
+    """
+    global _current
+    parameters = {}
+    for name, annotation in _annotations(namespace).items():
+        if name in namespace:
+            parameters[name] = checked_parameter(name, namespace[name], annotation)
+    _current = _Record(chapter, parameters)
+
+
+def checked_parameter(name: str, value: Any, annotation: str) -> Any:
+    """Return the value if it has the annotated type (int, float, str or bool).
+
+    Raises
+    ------
+    TypeError
+        If it has not; a whole number counts as a float.
+    """
+    accepted = _ACCEPTED.get(annotation)
+    if accepted is None:
+        return value
+    right = isinstance(value, accepted) and (
+        annotation == "bool" or not isinstance(value, bool)
+    )
+    if not right:
+        raise TypeError(
+            f"parameter {name} must be of type {annotation}, got {value!r} "
+            f"({type(value).__name__}); write it like -p {name} {_WAYS[annotation]}"
+        )
+    return value
+
+
+def check(
+    id: str,
+    statement: str,
+    got: float | str | bool,
+    want: float | str | bool,
+    tol: float = 0.0,
+) -> None:
+    """Keep and print one check: numbers within ``tol``, words and truth values equal.
+
+    Parameters
+    ----------
+    id : str
+        Unique within the chapter.
+    statement : str
+        What the check says, as a reader should read it.
+    got, want : float, str or bool
+    tol : float
+        Largest allowed ``|got - want|``.
+
+    Raises
+    ------
+    AssertionError
+        If it fails; the record is written first.
+    ValueError
+        If the id was used before.
+    """
+    record = _started()
+    if any(entry["id"] == id for entry in record.checks):
+        raise ValueError(f"the check {id!r} exists already; give each its own id")
+    got, want = _plain(got), _plain(want)
+    if isinstance(got, str | bool) or isinstance(want, str | bool):
+        ok = type(got) is type(want) and got == want
+    else:
+        ok = bool(abs(got - want) <= tol)
+    entry = {
+        "id": id,
+        "statement": statement,
+        "got": _finite_or_text(got),
+        "want": _finite_or_text(want),
+        "tol": tol,
+        "ok": ok,
+    }
+    record.checks.append(entry)
+    if not ok:
+        save()
+        raise AssertionError(
+            f"{statement}: got {_short(got)}, want {_short(want)} within {tol:g}"
+        )
+    near = f" (within {tol:g})" if tol else ""
+    print(f"✓ {statement}: {_short(got)}, expected {_short(want)}{near}")
+
+
+def value(
+    key: str,
+    mean: float | str,
+    spread: float | None = None,
+    n: int = 1,
+    unit: str = "",
+    digits: int = 3,
+) -> None:
+    """Keep a value and make it available to the text as ``{glue:text}`key```.
+
+    Parameters
+    ----------
+    key : str
+    mean : float or str
+        A number, the mean over seeds where there are several, or words.
+    spread : float, optional
+        Standard deviation over the seeds.
+    n : int
+        How many seeds.
+    unit : str
+    digits : int
+        Decimals that the text shows.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite, or the key was used before.
+    """
+    record = _started()
+    if any(entry["key"] == key for entry in record.values):
+        raise ValueError(f"the value {key!r} exists already; give each its own key")
+    mean = _plain(mean)
+    spread = None if spread is None else float(spread)
+    for number in (mean, spread):
+        if isinstance(number, float) and not math.isfinite(number):
+            raise ValueError(f"the value {key!r} must be a finite number, got {number}")
+    record.values.append(
+        {"key": key, "mean": mean, "spread": spread, "n": n, "unit": unit}
+    )
+    if isinstance(mean, float):
+        text = f"{mean:.{digits}f}".replace("-", "−")
+    else:
+        text = str(mean)
+    # The repr, because this is how the output of a glued object looks.
+    _display(
+        {f"{GLUE_PREFIX}text/plain": repr(text)},
+        {"scrapbook": {"name": key, "mime_prefix": GLUE_PREFIX}},
+    )
+
+
+def save(device: str | None = None, data_fingerprint: str | None = None) -> None:
+    """Put the record into the notebook; the last cell of each chapter.
+
+    Parameters
+    ----------
+    device : str, optional
+        Where the chapter computed; "cpu" by default.
+    data_fingerprint : str, optional
+        Of the data set used, if any.
+    """
+    record = _started()
+    origin = provenance(device=device)
+    origin["seconds"] = round(time.perf_counter() - record.started, 3)
+    origin["data_fingerprint"] = data_fingerprint
+    body = {
+        "schema": SCHEMA,
+        "chapter": record.chapter,
+        "profile": os.environ.get("FERSEP_PROFILE", "own"),
+        "parameters": record.parameters,
+        "checks": record.checks,
+        "values": record.values,
+        "provenance": origin,
+    }
+    json.dumps(body, allow_nan=False)
+    _display({RECORD_MIME: body}, {})
+
+
+def read(notebook: str | Path) -> dict[str, Any]:
+    """Return the record inside an executed notebook.
+
+    Raises
+    ------
+    ValueError
+        If the file is no notebook or holds no record.
+    """
+    path = Path(notebook)
+    try:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path} is no notebook ({type(error).__name__}); give the output file of "
+            "a papermill run"
+        ) from None
+    found: dict[str, Any] | None = None
+    for cell in cells:
+        for output in cell.get("outputs", []):
+            found = output.get("data", {}).get(RECORD_MIME, found)
+    if found is None:
+        raise ValueError(
+            f"{path} holds no record; run it to its last cell, which saves one"
+        )
+    return found
+
+
+def compare(notebook: str | Path) -> list[dict[str, Any]]:
+    """Set the values of a notebook beside the book's record of the same chapter.
+
+    Parameters
+    ----------
+    notebook : str or path
+        The output of a papermill run.
+
+    Returns
+    -------
+    list of dict
+        One entry per value: ``key``, ``unit``, ``yours``, ``book`` (None if the book
+        has none) and ``inside``: whether yours lies within two standard deviations of
+        the book's mean (None without a spread).
+
+    Raises
+    ------
+    ValueError
+        If the notebook holds no record.
+    """
+    mine = read(notebook)
+    path = build_dir() / "records" / f"{mine['chapter']}.json"
+    theirs = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    book = {entry["key"]: entry for entry in theirs.get("values", [])}
+    rows = []
+    for entry in mine["values"]:
+        other = book.get(entry["key"])
+        inside = None
+        if other and other["spread"] and isinstance(entry["mean"], float):
+            inside = abs(entry["mean"] - other["mean"]) <= 2 * other["spread"]
+        rows.append(
+            {
+                "key": entry["key"],
+                "unit": entry["unit"],
+                "yours": entry["mean"],
+                "book": other and other["mean"],
+                "inside": inside,
+            }
+        )
+    return rows
+
+
+@cache
+def published_entries() -> dict[str, dict[str, Any]]:
+    """Return every number that the paper prints, by key."""
+    path = Path(__file__).with_name("published.json")
+    entries = json.loads(path.read_text(encoding="utf-8"))
+    return {entry["key"]: entry for entry in entries}
+
+
+def published(key: str) -> dict[str, Any]:
+    """Return one entry of ``published.json``.
+
+    Raises
+    ------
+    KeyError
+        If the paper prints no number under that key.
+    """
+    try:
+        return published_entries()[key]
+    except KeyError:
+        raise KeyError(
+            f"published.json has no entry {key!r}; its keys look like "
+            "'table1.Ls+Lsep.FE'"
+        ) from None
+
+
+def published_number(key: str) -> float:
+    """Return the number of one entry of ``published.json``."""
+    return float(published(key)["value"].replace(",", "").rstrip("%"))
+
+
+def build_dir() -> Path:
+    """Return the folder for everything computed: runs, data caches, records.
+
+    The environment variable ``FERSEP_BUILD``, else ``_build`` beside the nearest
+    ``_toc.yml`` at or above the working directory, else ``_build`` here.
+    """
+    if given := os.environ.get("FERSEP_BUILD"):
+        return Path(given)
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "_toc.yml").is_file():
+            return folder / "_build"
+    return here / "_build"
+
+
+def provenance(device: str | None = None) -> dict[str, Any]:
+    """Return revision, versions and device; no host name, no path.
+
+    Parameters
+    ----------
+    device : str, optional
+        "cpu" by default; for a CUDA device its model is added.
+    """
+    name = device or "cpu"
+    if name.startswith("cuda"):
+        import torch
+
+        name = torch.cuda.get_device_name(name)
+    versions = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {"revision": _revision(), "versions": versions, "device": name}
+
+
+def syntax_hash(paths: Iterable[str | Path]) -> str:
+    """Return a hash of Python files that ignores comments, docstrings and layout."""
+    digest = hashlib.sha256()
+    for path in sorted(map(Path, paths)):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(
+                node,
+                ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef,
+            ) and (ast.get_docstring(node, clean=False) is not None):
+                del node.body[0]
+        digest.update(f"{path.name}\0{ast.dump(tree)}\0".encode())
+    return digest.hexdigest()
+
+
+def reached_modules(source: str) -> list[Path]:
+    """Return the files of fersep that Python source reaches by import, all the way.
+
+    Parameters
+    ----------
+    source : str
+        Code of a chapter, or of anything else that imports fersep.
+    """
+    root = Path(__file__).parent
+    found: set[Path] = set()
+    waiting = [(source, "")]
+    while waiting:
+        code, package = waiting.pop()
+        for name in _imported_names(ast.parse(code), package):
+            for path in _module_files(root, name):
+                if path not in found:
+                    found.add(path)
+                    inside = path.relative_to(root.parent).with_suffix("")
+                    parts = inside.parts[:-1]
+                    text = path.read_text(encoding="utf-8")
+                    waiting.append((text, ".".join(parts)))
+    return sorted(found)
+
+
+def _imported_names(tree: ast.AST, package: str) -> Iterable[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parents = package.split(".")
+                parents = parents[: len(parents) - node.level + 1]
+                base = ".".join([*parents, base] if base else parents)
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+        elif (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and node.value.startswith("fersep.")
+        ):
+            yield node.value  # a name for importlib
+
+
+def _module_files(root: Path, name: str) -> Iterable[Path]:
+    parts = name.split(".")
+    if parts[0] != root.name:
+        return
+    place = root
+    yield place / "__init__.py"
+    for part in parts[1:]:
+        if (place / f"{part}.py").is_file():
+            yield place / f"{part}.py"
+            return
+        place = place / part
+        if not (place / "__init__.py").is_file():
+            return
+        yield place / "__init__.py"
+
+
+def _annotations(namespace: Mapping[str, Any]) -> dict[str, str]:
+    notes = namespace.get("__annotations__")
+    if notes is None and "__annotate__" in namespace:  # Python 3.14 makes them late
+        notes = namespace["__annotate__"](1)
+    return {
+        name: note if isinstance(note, str) else getattr(note, "__name__", str(note))
+        for name, note in (notes or {}).items()
+    }
+
+
+def _started() -> _Record:
+    if _current is None:
+        raise RuntimeError(
+            "no record is open; call records.start(chapter, globals()) first"
+        )
+    return _current
+
+
+def _plain(number: Any) -> Any:
+    if isinstance(number, str | bool):
+        return number
+    return float(number)
+
+
+def _finite_or_text(number: Any) -> Any:
+    if isinstance(number, float) and not math.isfinite(number):
+        return str(number)
+    return number
+
+
+def _short(number: Any) -> str:
+    return f"{number:.6g}" if isinstance(number, float) else str(number)
+
+
+def _display(data: dict[str, Any], meta: dict[str, Any]) -> None:
+    from IPython.display import display
+
+    display(data, metadata=meta, raw=True)
+
+
+@cache
+def _revision() -> str:
+    if given := os.environ.get("FERSEP_REVISION"):
+        return given
+    root = Path(__file__).parents[1]
+    if not (root / ".git").exists():  # installed inside somebody else's repository
+        return "unknown"
+    order = ["git", "-C", str(root), "describe"]
+    order += ["--always", "--dirty", "--abbrev=12"]
+    try:
+        done = subprocess.run(order, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    return done.stdout.strip() if done.returncode == 0 else "unknown"
