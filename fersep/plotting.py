@@ -8,6 +8,7 @@ nothing has to be closed.
 
 from __future__ import annotations
 
+import html
 import io
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -126,6 +127,48 @@ def show(figure: Figure, alt: str) -> None:
     if not alt.strip():
         raise ValueError("a figure needs an alternative text, got an empty one")
     display(Image(data=png(figure), alt=alt))
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[Any]], caption: str) -> Any:
+    """A table for the page: a caption, column headers, and a header in each row.
+
+    Parameters
+    ----------
+    headers : sequence of str
+    rows : sequence of sequence
+        The first entry of a row names it; all are shown by ``str``.
+    caption : str
+
+    Returns
+    -------
+    IPython.display.HTML
+
+    Raises
+    ------
+    ValueError
+        If a row has another length than the headers.
+    """
+    from IPython.display import HTML
+
+    lines = [
+        '<div class="fersep-table"><table>',
+        f"<caption>{html.escape(caption)}</caption>",
+        "<thead><tr>",
+        *(f'<th scope="col">{html.escape(head)}</th>' for head in headers),
+        "</tr></thead><tbody>",
+    ]
+    for row in rows:
+        if len(row) != len(headers):
+            raise ValueError(
+                f"a row of {len(row)} entries does not fit {len(headers)} headers: "
+                f"{row[0]}"
+            )
+        name, *cells = (html.escape(str(cell)) for cell in row)
+        lines.append(f'<tr><th scope="row">{name}</th>')
+        lines += [f"<td>{cell}</td>" for cell in cells]
+        lines.append("</tr>")
+    lines.append("</tbody></table></div>")
+    return HTML("".join(lines))
 
 
 # Small parts that several figures share.
