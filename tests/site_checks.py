@@ -163,6 +163,9 @@ def browser_faults(browser: Browser, html: Path, page: str, scheme: str) -> list
     view.evaluate("window.MathJax?.startup?.promise")
     for formula in view.locator("mjx-merror").all():
         faults.append(f"latex: {formula.get_attribute('data-mjx-error')}")
+    # A formula with unbalanced braces is not even taken for one.
+    raw = view.locator(".math:not(:has(mjx-container))").all_inner_texts()
+    faults += [f"latex: not typeset: {text[:80]}" for text in raw]
     faults += _slider_faults(view)
     faults += [
         f"axe: {rule['id']} ({scheme}): {node['html'][:150]}"

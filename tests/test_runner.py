@@ -160,14 +160,14 @@ def test_chapter_without_a_record_fails(book):
     assert "02_second failed: it ends without records.save()." in done.stderr
 
 
-def test_traceback_in_a_cell_fails_even_where_it_may_raise(book):
+def test_cell_that_may_raise_fails_all_the_same(book):
     notebook = nbformat.read(book.path("book", "02_second.ipynb"), as_version=4)
     notebook.cells[3].metadata["tags"] = ["raises-exception"]
     notebook.cells[3].source = "1 / 0"
     nbformat.write(notebook, book.path("book", "02_second.ipynb"))
     done = book.command("run")
     assert done.returncode == 1
-    assert "cell 4 shows a traceback (ZeroDivisionError)" in done.stderr
+    assert "ZeroDivisionError in cell 4" in done.stderr
 
 
 def test_failed_check_fails_the_chapter(book):
@@ -190,7 +190,9 @@ def test_wall_clock_ends_a_chapter_and_its_kernel(book):
     assert "02_second failed: it took longer than 6 s" in done.stderr
     assert "FERSEP_TIMEOUT" in done.stderr
     kernel = int(book.path("pid").read_text())
-    assert not psutil.pid_exists(kernel)
+    # A zombie is dead too: in a container nobody may be there to bury it.
+    running = [p.pid for p in psutil.process_iter() if p.status() != "zombie"]
+    assert kernel not in running
 
 
 SLEEP = (

@@ -108,7 +108,7 @@ def run_chapter(
         if running.is_file():
             running.replace(chapter.failed)
             place = f" See {chapter.failed.relative_to(chapter.root)}."
-        raise BookError(f"{chapter.name} failed: {error}{place}")
+        raise BookError(f"{chapter.name} failed: {error.rstrip('.')}.{place}")
     run = nbformat.read(running, as_version=4)
     run.metadata["fersep"] = {"key": key, "profile": profile_name}
     nbformat.write(run, running)
@@ -164,16 +164,12 @@ def _kill(process: subprocess.Popen[str]) -> None:
     for member in family:
         with suppress(psutil.NoSuchProcess):
             member.kill()
-    process.wait()
+    psutil.wait_procs(family, timeout=10)
 
 
 def faults(path: Path, chapter: Chapter) -> str:
     """Return what makes a completed run unfit for the book, or nothing."""
     run = nbformat.read(path, as_version=4)
-    for number, cell in enumerate(run.cells, 1):
-        for output in cell.get("outputs", []):
-            if output.output_type == "error":
-                return f"cell {number} shows a traceback ({output.ename})."
     record = find_record(run)
     if record is None:
         return "it ends without records.save()."
