@@ -228,6 +228,11 @@ def _arrow(
     axes.annotate("", xy=(x, y), xytext=(x0, y0), arrowprops=look, zorder=4)
 
 
+def _size(marker: str) -> float:
+    """Marker sizes that look alike."""
+    return {"*": 9.0, "P": 7.5, "X": 7.5, "p": 7.5, "h": 7.5}.get(marker, 6.0)
+
+
 def _listed(words: Sequence[str]) -> str:
     if len(words) < 2:
         return "".join(words)
@@ -353,7 +358,7 @@ def zero_sum_sets(sets: Mapping[str, ArrayLike]) -> tuple[Figure, str]:
                 *(center * (1.13 + 0.17 * repeats)),
                 marker,
                 color=color,
-                ms=9 if marker == "*" else 7.5,
+                ms=1.3 * _size(marker),
                 mec="white",
                 mew=0.4,
                 clip_on=False,
@@ -894,8 +899,8 @@ def _toy_panel(
     for j, name in enumerate(_names(len(centers))):
         color, marker = CLASS_STYLE[name]
         own = points[labels == j]
-        look = {"color": color, "mec": "white", "ls": ""}
-        axes.plot(*own.T, marker, ms=6, mew=0.5, alpha=0.85, **look)
+        look: dict[str, Any] = {"color": color, "mec": "white", "ls": ""}
+        axes.plot(*own.T, marker, ms=_size(marker), mew=0.4, alpha=0.85, **look)
         if len(own):
             true = _unit(own.mean(0))
             axes.plot(*(0.93 * reach * true), "v", ms=8.5, mew=0.8, zorder=5, **look)
@@ -917,7 +922,9 @@ def _toy_legend(figure: Figure, s: int) -> None:
     for name in _names(s):
         color, marker = CLASS_STYLE[name]
         handles.append(
-            Line2D([], [], color=color, marker=marker, mec="white", ls="", label=name)
+            Line2D(
+                [], [], color=color, marker=marker, ms=_size(marker), ls="", label=name
+            )
         )
     for marker, name in [("^", "learned center"), ("v", "true center")]:
         handles.append(
