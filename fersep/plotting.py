@@ -19,6 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 
@@ -1179,6 +1180,7 @@ def training_curves(
             ends.append(f"{key.replace('_', ' ')} with {name} {rows[:, -1].mean():.3g}")
         axes.set_title(title)
         axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.legend(
         *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2
     )
@@ -1378,7 +1380,14 @@ def convergence(
         zip(classes, class_style(classes), strict=True)
     ):
         axes.plot(
-            epochs, values[:, k], marker=marker, color=color, mec="white", label=name
+            epochs,
+            values[:, k],
+            marker=marker,
+            color=color,
+            ms=7,
+            mec="white",
+            mew=0.6,
+            label=name,
         )
         for place, given in ((1 - side, first), (len(epochs) + side, last)):
             if given is not None:
@@ -1399,6 +1408,7 @@ def convergence(
     axes.axhline(0, color=PALE, lw=1, zorder=0)
     axes.set_ylim(min(-0.05, values.min() - 0.05), 1.05)
     axes.set(xlabel="epoch", ylabel="cosine of learned and true center")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     ends = [
         f"{name} from {values[0, k]:.2f} to {values[-1, k]:.2f}"

@@ -173,7 +173,7 @@ def value(
         How many seeds.
     unit : str
     digits : int
-        Decimals that the text shows.
+        Decimals that the text shows; an int shows none.
 
     Raises
     ------
@@ -183,6 +183,7 @@ def value(
     record = _started()
     if any(entry["key"] == key for entry in record.values):
         raise ValueError(f"the value {key!r} exists already; give each its own key")
+    whole = isinstance(mean, int) and not isinstance(mean, bool)
     mean = _plain(mean)
     spread = None if spread is None else float(spread)
     for number in (mean, spread):
@@ -192,7 +193,7 @@ def value(
         {"key": key, "mean": mean, "spread": spread, "n": n, "unit": unit}
     )
     if isinstance(mean, float):
-        text = f"{mean:.{digits}f}".replace("-", "−")
+        text = f"{mean:.{0 if whole else digits}f}".replace("-", "−")
     else:
         text = str(mean)
     # The repr, because this is how the output of a glued object looks.
