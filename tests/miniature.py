@@ -52,7 +52,7 @@ See {eq}`eq-4`.
 COUNT = """\
 from fersep.step import step
 steps = step() + size
-records.value("steps", steps)
+records.value("steps", steps, digits=0)
 """
 
 FIGURE = """\

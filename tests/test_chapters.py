@@ -11,7 +11,8 @@ from pathlib import Path
 import nbformat
 import pytest
 from chapters import chapters, run_key
-from runner import find_record
+
+from fersep import records
 
 pytestmark = pytest.mark.chapters
 
@@ -32,6 +33,6 @@ def test_chapter_runs(chapter):
     run = nbformat.read(chapter.executed, as_version=4)
     assert run.metadata.fersep == {"key": run_key(chapter, {}), "profile": "smoke"}
     record = json.loads(chapter.record.read_text("utf-8"))
-    assert record == find_record(run)
+    assert record == records.read(chapter.executed)
     assert record["profile"] == "smoke"
     assert all(check["ok"] for check in record["checks"])

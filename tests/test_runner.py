@@ -14,7 +14,8 @@ import nbformat
 import psutil
 import pytest
 from miniature import Miniature, miniature
-from runner import RECORD
+
+from fersep.records import RECORD_MIME
 
 pytestmark = pytest.mark.chapters
 
@@ -245,7 +246,7 @@ def test_own_papermill_run_touches_no_record(book):
         "papermill", "book/02_second.ipynb", "mine.ipynb", "-p", "size", "9"
     )
     assert done.returncode == 0, done.stderr
-    assert RECORD in book.path("mine.ipynb").read_text("utf-8")
+    assert RECORD_MIME in book.path("mine.ipynb").read_text("utf-8")
     after = {p: p.read_bytes() for p in book.path("_build", "records").iterdir()}
     assert after == before
 

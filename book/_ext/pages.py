@@ -8,7 +8,8 @@ from pathlib import Path
 
 import nbformat
 from chapters import Chapter
-from runner import RECORD
+
+from fersep.records import RECORD_MIME
 
 # What the theme writes, and what a screen reader needs instead.
 MENDS = (
@@ -62,7 +63,7 @@ def _for_readers(cell: nbformat.NotebookNode, root: Path) -> None:
     kept = []
     for output in cell.outputs:
         data = output.get("data", {})
-        if data.pop(RECORD, None) is not None and not set(data) - {"text/plain"}:
+        if data.pop(RECORD_MIME, None) is not None and not set(data) - {"text/plain"}:
             continue
         alt = output.get("metadata", {}).pop("image/png", {}).get("alt")
         if alt:

@@ -17,7 +17,8 @@ import psutil
 from chapters import BookError, Chapter, chapters, profile, run_key
 from filelock import FileLock, Timeout
 
-RECORD = "application/vnd.fersep.record+json"
+from fersep import records
+
 WALL_CLOCK = {"smoke": 600, "cpu": 7200, "gpu": 86400}  # seconds a chapter may take
 
 
@@ -169,28 +170,20 @@ def _kill(process: subprocess.Popen[str]) -> None:
 
 def faults(path: Path, chapter: Chapter) -> str:
     """Return what makes a completed run unfit for the book, or nothing."""
-    run = nbformat.read(path, as_version=4)
-    record = find_record(run)
-    if record is None:
+    try:
+        record = records.read(path)
+    except ValueError:
         return "it ends without records.save()."
-    if record.get("chapter") != chapter.name:
-        return f"its record calls it {record.get('chapter')!r}; see records.start()."
+    if record["chapter"] != chapter.name:
+        return f"its record calls it {record['chapter']!r}; see records.start()."
     return ""
-
-
-def find_record(run: nbformat.NotebookNode) -> dict[str, Any] | None:
-    """Return the last record among a run's outputs."""
-    record = None
-    for cell in run.cells:
-        for output in cell.get("outputs", []):
-            record = output.get("data", {}).get(RECORD, record)
-    return record
 
 
 def write_record(chapter: Chapter) -> None:
     """Bring `_build/records` in step with the last good run."""
-    record = find_record(nbformat.read(chapter.executed, as_version=4))
-    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+    text = (
+        json.dumps(records.read(chapter.executed), indent=1, ensure_ascii=False) + "\n"
+    )
     if chapter.record.is_file() and chapter.record.read_text("utf-8") == text:
         return
     chapter.record.parent.mkdir(parents=True, exist_ok=True)
