@@ -14,11 +14,12 @@ import math
 import os
 import platform
 import subprocess
+import sys
 import time
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import metadata
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 RECORD_MIME = "application/vnd.fersep.record+json"
@@ -38,6 +39,9 @@ _ACCEPTED: dict[str, tuple[type, ...]] = {
     "bool": (bool,),
 }
 _WAYS = {"int": "3", "float": "0.5", "str": "text", "bool": "True"}
+_COMPUTING = (
+    "equations", "losses", "models", "data", "training", "analysis", "embedding",
+)  # fmt: skip
 _PACKAGES = ("fersep", "torch", "torchvision", "numpy", "openTSNE", "papermill")
 
 
@@ -69,8 +73,11 @@ def start(chapter: str, namespace: Mapping[str, Any]) -> None:
     ------
     TypeError
         If a parameter has another type than its annotation.
+    ValueError
+        If a number is not finite.
     """
     global _current
+    _current = None
     parameters = {}
     for name, annotation in _annotations(namespace).items():
         if name in namespace:
@@ -85,6 +92,8 @@ def checked_parameter(name: str, value: Any, annotation: str) -> Any:
     ------
     TypeError
         If it has not; a whole number counts as a float.
+    ValueError
+        If it is a number that is not finite.
     """
     accepted = _ACCEPTED.get(annotation)
     if accepted is None:
@@ -96,6 +105,11 @@ def checked_parameter(name: str, value: Any, annotation: str) -> Any:
         raise TypeError(
             f"parameter {name} must be of type {annotation}, got {value!r} "
             f"({type(value).__name__}); write it like -p {name} {_WAYS[annotation]}"
+        )
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(
+            f"parameter {name} must be a finite number, got {value}; "
+            f"write it like -p {name} {_WAYS[annotation]}"
         )
     return value
 
@@ -124,11 +138,10 @@ def check(
     AssertionError
         If it fails; the record is written first.
     ValueError
-        If the id was used before.
+        If the book is built and the id was used before in this chapter.
     """
     record = _started()
-    if any(entry["id"] == id for entry in record.checks):
-        raise ValueError(f"the check {id!r} exists already; give each its own id")
+    _make_room(record.checks, "id", id)
     got, want = _plain(got), _plain(want)
     if isinstance(got, str | bool) or isinstance(want, str | bool):
         ok = type(got) is type(want) and got == want
@@ -178,11 +191,10 @@ def value(
     Raises
     ------
     ValueError
-        If a number is not finite, or the key was used before.
+        If a number is not finite, or if the book is built and the key was used before.
     """
     record = _started()
-    if any(entry["key"] == key for entry in record.values):
-        raise ValueError(f"the value {key!r} exists already; give each its own key")
+    _make_room(record.values, "key", key)
     whole = isinstance(mean, int) and not isinstance(mean, bool)
     mean = _plain(mean)
     spread = None if spread is None else float(spread)
@@ -217,11 +229,14 @@ def save(device: str | None = None, data_fingerprint: str | None = None) -> None
     origin = provenance(device=device)
     origin["seconds"] = round(time.perf_counter() - record.started, 3)
     origin["data_fingerprint"] = data_fingerprint
+    origin["code"] = code_hashes()
     body = {
         "schema": SCHEMA,
         "chapter": record.chapter,
         "profile": os.environ.get("FERSEP_PROFILE", "own"),
-        "parameters": record.parameters,
+        "parameters": {
+            name: _without_folders(entry) for name, entry in record.parameters.items()
+        },
         "checks": record.checks,
         "values": record.values,
         "provenance": origin,
@@ -367,9 +382,15 @@ def provenance(device: str | None = None) -> dict[str, Any]:
 
 
 def syntax_hash(paths: Iterable[str | Path]) -> str:
-    """Return a hash of Python files that ignores comments, docstrings and layout."""
+    """Return a hash of Python files that ignores comments, docstrings and layout.
+
+    Other files, such as ``published.json``, count with every byte.
+    """
     digest = hashlib.sha256()
     for path in sorted(map(Path, paths)):
+        if path.suffix != ".py":
+            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+            continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if isinstance(
@@ -377,12 +398,54 @@ def syntax_hash(paths: Iterable[str | Path]) -> str:
                 ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef,
             ) and (ast.get_docstring(node, clean=False) is not None):
                 del node.body[0]
-        digest.update(f"{path.name}\0{ast.dump(tree)}\0".encode())
+        digest.update(f"{path.name}\0{_dump(tree)}\0".encode())
     return digest.hexdigest()
+
+
+def _dump(node: Any) -> str:
+    """Write a syntax tree the same way in every version of Python.
+
+    `ast.dump` does not: newer versions add empty fields, or leave them out.
+    """
+    if isinstance(node, ast.AST):
+        fields = [
+            f"{name}={_dump(entry)}"
+            for name, entry in ast.iter_fields(node)
+            if entry is not None and entry != []
+        ]
+        return f"{type(node).__name__}({', '.join(fields)})"
+    if isinstance(node, list):
+        return f"[{', '.join(map(_dump, node))}]"
+    return repr(node)
+
+
+def code_hashes() -> dict[str, str]:
+    """Return the syntax hash of each loaded module that computes, by name.
+
+    Pictures and records cannot change a number, so they are left out.
+    """
+    found = {}
+    for name in sorted(sys.modules):
+        package, *parts = name.split(".")
+        if package == "fersep" and parts and parts[0] in _COMPUTING:
+            found[name] = module_hash(name)
+    return found
+
+
+def module_hash(name: str) -> str:
+    """Return the syntax hash of one module; empty if there is none of that name."""
+    root = Path(__file__).parent
+    path = root.parent.joinpath(*name.split("."))
+    for file in (path.with_suffix(".py"), path / "__init__.py"):
+        if file.is_file():
+            return syntax_hash([file])
+    return ""
 
 
 def reached_modules(source: str) -> list[Path]:
     """Return the files of fersep that Python source reaches by import, all the way.
+
+    Data files that a module names, like ``published.json``, are among them.
 
     Parameters
     ----------
@@ -398,6 +461,8 @@ def reached_modules(source: str) -> list[Path]:
             for path in _module_files(root, name):
                 if path not in found:
                     found.add(path)
+                    if path.suffix != ".py":
+                        continue
                     inside = path.relative_to(root.parent).with_suffix("")
                     parts = inside.parts[:-1]
                     text = path.read_text(encoding="utf-8")
@@ -417,12 +482,11 @@ def _imported_names(tree: ast.AST, package: str) -> Iterable[str]:
                 base = ".".join([*parents, base] if base else parents)
             yield base
             yield from (f"{base}.{alias.name}" for alias in node.names)
-        elif (
-            isinstance(node, ast.Constant)
-            and isinstance(node.value, str)
-            and node.value.startswith("fersep.")
-        ):
-            yield node.value  # a name for importlib
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if node.value.startswith("fersep."):
+                yield node.value  # a name for importlib
+            elif node.value.endswith(".json"):
+                yield f"{package}.{node.value}"
 
 
 def _module_files(root: Path, name: str) -> Iterable[Path]:
@@ -431,6 +495,11 @@ def _module_files(root: Path, name: str) -> Iterable[Path]:
         return
     place = root
     yield place / "__init__.py"
+    if parts[-1] == "json":
+        file = root.parent.joinpath(*parts[:-1]).with_suffix(".json")
+        if file.is_file():
+            yield file
+        return
     for part in parts[1:]:
         if (place / f"{part}.py").is_file():
             yield place / f"{part}.py"
@@ -459,10 +528,31 @@ def _started() -> _Record:
     return _current
 
 
+def _make_room(entries: list[dict[str, Any]], field: str, name: str) -> None:
+    """Remove the entry of that name: in a notebook, a cell may run again.
+
+    While the book is built no cell runs twice, so there it is a mistake.
+    """
+    earlier = [entry for entry in entries if entry[field] == name]
+    if earlier and os.environ.get("FERSEP_STATIC") == "1":
+        raise ValueError(f"the {field} {name!r} exists already; give each its own")
+    for entry in earlier:
+        entries.remove(entry)
+
+
 def _plain(number: Any) -> Any:
-    if isinstance(number, str | bool):
-        return number
-    return float(number)
+    """Return a number of NumPy or torch as one of Python, whole ones as floats too."""
+    number = number.item() if hasattr(number, "item") else number
+    return number if isinstance(number, str | bool) else float(number)
+
+
+def _without_folders(entry: Any) -> Any:
+    """Return an absolute path as its last name: the folders are nobody's business."""
+    if isinstance(entry, str):
+        for flavor in (PurePosixPath, PureWindowsPath):
+            if flavor(entry).is_absolute() or entry.startswith("~"):
+                return flavor(entry).name
+    return entry
 
 
 def _finite_or_text(number: Any) -> Any:
