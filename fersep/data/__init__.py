@@ -1,0 +1,101 @@
+"""Every data set of the book behind one call.
+
+Images are uint8 tensors (n, 3, size, size), labels int64, classes in the paper's order.
+Splits are disjoint by group: a person, and images that are nearly the same, stand on
+one side only.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from fersep.data.faces import SPLITS, Card, DataError, Faces
+
+__all__ = ["NAMES", "SPLITS", "Card", "DataError", "Faces", "load", "load_splits"]
+
+#: Data set -> the module that loads it.
+NAMES = {
+    "rendered_basic": "fersep.data.rendered",
+    "facial_expressions": "fersep.data.facial_expressions",
+    "folder": "fersep.data.folder",
+}
+
+#: Options that only rendered faces have.
+RENDERED_OPTIONS = ("difficulty",)
+
+
+def load(
+    name: str, root: str | Path | None = None, split: str = "train", **options: Any
+) -> Faces:
+    """Load one split of a data set.
+
+    Parameters
+    ----------
+    name : str
+        One of `NAMES`.
+    root : str or path, optional
+        The folder that holds the files; rendered faces need none.
+    split : {"train", "validation", "test"}
+    **options
+        ``image_size`` (side in pixels, 48), ``size`` (images in all three splits
+        together, 0 for all there are), ``seed`` (of the split, 0); rendered faces also
+        take ``difficulty`` ("easy", "default" or "hard").
+
+    Returns
+    -------
+    Faces
+
+    Raises
+    ------
+    DataError
+        One sentence that names what is wrong with the files or options.
+    """
+    if name not in NAMES:
+        raise DataError(f"data must be one of {', '.join(NAMES)}; got {name!r}")
+    if split not in SPLITS:
+        raise DataError(f"split must be one of {', '.join(SPLITS)}; got {split!r}")
+    known = ["image_size", "size", "seed"]
+    known += RENDERED_OPTIONS if name.startswith("rendered") else ()
+    for option in options:
+        if option not in known:
+            raise DataError(
+                f"{name} has no option {option!r}; its options are {', '.join(known)}"
+            )
+    if options.get("image_size", 48) < 8:
+        raise DataError(
+            f"image_size must be at least 8 pixels, got {options['image_size']}"
+        )
+    if options.get("size", 0) < 0:
+        raise DataError(f"size must be 0 or more, got {options['size']}")
+    faces: Faces = import_module(NAMES[name]).load(name, root, split, **options)
+    return faces
+
+
+def load_splits(
+    name: str,
+    root: str | Path | None = None,
+    *,
+    size: int = 0,
+    image_size: int = 48,
+    difficulty: str = "default",
+) -> tuple[Faces, Faces, Faces]:
+    """Load training, validation and test images of a data set.
+
+    Parameters
+    ----------
+    name, root, size, image_size
+        As in :func:`load`.
+    difficulty : str
+        Of rendered faces; photographs take none and leave it aside.
+
+    Returns
+    -------
+    train, validation, test : Faces
+    """
+    options: dict[str, Any] = {"size": size, "image_size": image_size}
+    if name.startswith("rendered"):
+        options["difficulty"] = difficulty
+    train, validation, test = (load(name, root, s, **options) for s in SPLITS)
+    return train, validation, test
