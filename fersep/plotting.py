@@ -1548,3 +1548,112 @@ def class_sizes(
     axes.set_ylabel("images")
     pairs = [f"{name} {n}" for name, n in zip(classes, numbers, strict=True)]
     return figure, f"Bars: images of each class: {_listed(pairs)}."
+
+
+# Figures of the verdict: what the paper's own numbers can carry.
+
+
+def printed_gains(
+    names: Sequence[str],
+    images: Sequence[int],
+    softmax: Sequence[float],
+    separate: Sequence[float],
+) -> tuple[Figure, str]:
+    """The paper's accuracies with the 95 % interval that their test images allow.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of the data sets.
+    images : sequence of int
+        Test images of each.
+    softmax, separate : sequence of float
+        Printed accuracies in percent.
+    """
+    figure = _figure(2.9)
+    panels = figure.subplots(1, len(names), squeeze=False)[0]
+    parts = []
+    for axes, name, n, *pair in zip(
+        panels, names, images, softmax, separate, strict=True
+    ):
+        looks = ((SOFTMAX_COLOR, "s"), (SEPARATE_COLOR, "o"))
+        for place, (accuracy, (color, marker)) in enumerate(
+            zip(pair, looks, strict=True)
+        ):
+            half = 1.96 * (accuracy * (100 - accuracy) / n) ** 0.5
+            axes.errorbar(
+                place,
+                accuracy,
+                half,
+                fmt=marker,
+                color=color,
+                mfc="white",
+                ms=8,
+                mew=1.8,
+                capsize=4,
+            )
+            axes.annotate(
+                f"{accuracy:.2f}",
+                (place, accuracy),
+                xytext=(9, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=8.5,
+            )
+        axes.set_title(f"{name}\n{n:,} test images")
+        axes.set(xlim=(-0.5, 1.75), xticks=[0, 1])
+        axes.set_xticklabels(["softmax", "+ separate"])
+        axes.grid(visible=False, axis="x")
+        change = pair[1] - pair[0]
+        error = (sum(a * (100 - a) for a in pair) / n) ** 0.5
+        parts.append(
+            f"{name}, {n} test images: {pair[0]:.2f} and {pair[1]:.2f} percent, a gain "
+            f"of {change:.2f} with a standard error of {error:.2f}"
+        )
+    panels[0].set_ylabel("accuracy, %")
+    return figure, (
+        "Printed accuracies of the softmax loss and of softmax plus separate loss, each "
+        f"with its sampling interval. {'. '.join(parts)}."
+    )
+
+
+def printed_sweep(
+    values: Sequence[float], accuracies: Sequence[float], n: int
+) -> tuple[Figure, str]:
+    """The λ sweep on a band of plus and minus one standard error of a single run.
+
+    Parameters
+    ----------
+    values : sequence of float
+        Of λ.
+    accuracies : sequence of float
+        Printed percentages.
+    n : int
+        Test images.
+    """
+    shown = _array(accuracies)
+    mean = float(shown.mean())
+    error = (mean * (100 - mean) / n) ** 0.5
+    figure = _figure(2.6)
+    axes = figure.subplots()
+    axes.axhspan(mean - error, mean + error, color=PALE, alpha=0.6, lw=0)
+    axes.axhline(mean, color=GRAY, lw=1)
+    axes.plot(values, shown, "o", color=SEPARATE_COLOR, mfc="white", ms=8, mew=1.8)
+    best = int(shown.argmax())
+    axes.annotate(
+        f"{shown[best]:.2f} at λ = {values[best]:g}",
+        (values[best], shown[best]),
+        xytext=(0, 8),
+        textcoords="offset points",
+        ha="center",
+        fontsize=8.5,
+    )
+    axes.set(xlabel="λ", ylabel="accuracy, %", xticks=list(values))
+    axes.set_ylim(mean - 1.6 * error, mean + 1.6 * error)
+    inside = int((np.abs(shown - mean) <= error).sum())
+    return figure, (
+        f"The {len(shown)} printed accuracies of the λ sweep, from {shown.min():.2f} to "
+        f"{shown.max():.2f} percent, best at λ = {values[best]:g}. {inside} of them lie "
+        f"within one standard error of a single run, {error:.2f} points, around their "
+        f"mean {mean:.2f}."
+    )

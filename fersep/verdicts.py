@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -149,12 +149,13 @@ def claim_verdict(
 def rounds_to(count: int, n: int, printed: str) -> bool:
     """Tell whether ``count`` of ``n`` gives a printed percentage or share.
 
-    A percentage has its sign or a value above one; halves are rounded up.
+    A percentage has its sign or a value above one. An exact half may have been rounded
+    either way.
     """
     number = Decimal(printed.rstrip("%"))
     scale = 100 if printed.endswith("%") or number > 1 else 1
-    share = Decimal(count * scale) / n
-    return share.quantize(number, rounding=ROUND_HALF_UP) == number
+    last_digit = Decimal(1).scaleb(int(number.as_tuple().exponent))
+    return abs(Decimal(count * scale) / n - number) <= last_digit / 2
 
 
 def attainable(printed: str, n: int) -> list[int]:
