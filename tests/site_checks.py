@@ -19,15 +19,16 @@ from urllib.parse import unquote, urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE_LIMIT = 3_000_000  # bytes, pictures of the page included
 BOOK_LIMIT = 60_000_000
 
-# Every rule of these sets; `preload` would fetch style sheets, which file:// forbids.
+# Every rule of these sets. `preload` would fetch style sheets, which file:// forbids.
 AXE = {
     "preload": False,
+    "resultTypes": ["violations"],
     "runOnly": [
         "wcag2a",
         "wcag2aa",
@@ -37,6 +38,12 @@ AXE = {
         "best-practice",
     ],
     "rules": {"label-content-name-mismatch": {"enabled": True}},
+}
+# In the dark only the colors differ.
+AXE_COLORS = {
+    "preload": False,
+    "resultTypes": ["violations"],
+    "runOnly": {"type": "rule", "values": ["color-contrast"]},
 }
 
 FRAMES = """range => {
@@ -135,30 +142,25 @@ def private_words(text: str) -> list[str]:
     return [match.group() for p in patterns for match in re.finditer(p, text)]
 
 
-def browser_faults(browser: Browser, html: Path, page: str, scheme: str) -> list[str]:
-    """Open a page with the network cut, light or dark, and return what goes wrong."""
+def browser_faults(browser: Browser, html: Path, page: str) -> list[str]:
+    """Open a page with the network cut, in light and dark, and return what is wrong."""
     faults: list[str] = []
-    context = browser.new_context(color_scheme=scheme)
+    context = browser.new_context(color_scheme="light")
     outside = re.compile(r"^(?!file:|data:|blob:|about:)")
     context.route(outside, lambda route: route.abort())
     view = context.new_page()
-    view.on(
-        "request",
-        lambda request: (
+
+    def note_request(request: Request) -> None:
+        if outside.match(request.url):
             faults.append(f"external: {request.url}")
-            if outside.match(request.url)
-            else None
-        ),
-    )
-    view.on("pageerror", lambda error: faults.append(f"console: {error}"))
-    view.on(
-        "console",
-        lambda message: (
+
+    def note_message(message: ConsoleMessage) -> None:
+        if message.type == "error":
             faults.append(f"console: {message.text}")
-            if message.type == "error"
-            else None
-        ),
-    )
+
+    view.on("request", note_request)
+    view.on("console", note_message)
+    view.on("pageerror", lambda error: faults.append(f"console: {error}"))
     view.goto((html / page).resolve().as_uri(), wait_until="load")
     view.evaluate("window.MathJax?.startup?.promise")
     for formula in view.locator("mjx-merror").all():
@@ -167,13 +169,23 @@ def browser_faults(browser: Browser, html: Path, page: str, scheme: str) -> list
     raw = view.locator(".math:not(:has(mjx-container))").all_inner_texts()
     faults += [f"latex: not typeset: {text[:80]}" for text in raw]
     faults += _slider_faults(view)
-    faults += [
-        f"axe: {rule['id']} ({scheme}): {node['html'][:150]}"
-        for rule in Axe().run(view, options=AXE).response["violations"]
-        for node in rule["nodes"]
-    ]
+    faults += _axe_faults(view, AXE, "light")
+    view.emulate_media(color_scheme="dark")
+    view.wait_for_selector("html[data-theme=dark]")
+    # The theme fades from one to the other.
+    view.wait_for_timeout(300)
+    faults += _axe_faults(view, AXE_COLORS, "dark")
     context.close()
     return faults
+
+
+def _axe_faults(view: Page, options: dict[str, object], scheme: str) -> list[str]:
+    """Return the accessibility rules that a page breaks, with the places."""
+    return [
+        f"axe: {rule['id']} ({scheme}): {' '.join(node['html'].split())[:150]}"
+        for rule in Axe().run(view, options=options).response["violations"]
+        for node in rule["nodes"]
+    ]
 
 
 def _slider_faults(view: Page) -> list[str]:

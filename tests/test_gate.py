@@ -85,18 +85,14 @@ def test_clean_book_has_no_faults(clean, browser):
     names = pages(html)
     assert len(names) == 6
     for name in names:
-        faults = file_faults(html, name)
-        for scheme in ("light", "dark"):
-            faults += browser_faults(browser, html, name, scheme)
+        faults = file_faults(html, name) + browser_faults(browser, html, name)
         assert faults == [], name
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_fault_on_a_page_is_found(faulty, browser, fault):
     page = f"book/fault_{fault}.html"
-    found = kinds(
-        file_faults(faulty, page) + browser_faults(browser, faulty, page, "light")
-    )
+    found = kinds(file_faults(faulty, page) + browser_faults(browser, faulty, page))
     assert KIND.get(fault, fault) in found
 
 
@@ -110,9 +106,9 @@ def test_fault_in_the_dark_is_found(clean, browser, tmp_path):
     style = html / "_static" / "fersep.css"
     pale = '\nhtml[data-theme="dark"] article p { color: #333 !important; }\n'
     style.write_text(style.read_text() + pale)
-    page = "book/01_first.html"
-    assert browser_faults(browser, html, page, "light") == []
-    assert kinds(browser_faults(browser, html, page, "dark")) == {"axe"}
+    faults = browser_faults(browser, html, "book/01_first.html")
+    assert faults
+    assert all("color-contrast (dark)" in fault for fault in faults)
 
 
 @pytest.mark.parametrize(

@@ -58,9 +58,8 @@ def test_file(site, page):
 
 
 @EACH_PAGE
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_in_the_browser(site, browser, page, scheme):
-    assert browser_faults(browser, site, page, scheme) == []
+def test_in_the_browser(site, browser, page):
+    assert browser_faults(browser, site, page) == []
 
 
 def test_book_is_small(site):

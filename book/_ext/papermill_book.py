@@ -32,7 +32,11 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("source-read", _hand_over)
     app.connect("doctree-read", _number_equations)
     app.connect("build-finished", _mend)
-    return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}
+    return {
+        "version": "1",
+        "parallel_read_safe": False,
+        "parallel_write_safe": True,
+    }
 
 
 def _buttons(app: Sphinx, config: Config) -> None:
@@ -52,7 +56,9 @@ def _buttons(app: Sphinx, config: Config) -> None:
 
 def _run(app: Sphinx) -> None:
     try:
-        run_stale(Path(app.srcdir), os.environ.get("FERSEP_PROFILE", "smoke"))
+        run_stale(
+            Path(app.srcdir), os.environ.get("FERSEP_PROFILE", "smoke")
+        )
     except BookError as error:
         # Any other exception would be wrapped in Jupyter Book's own traceback.
         raise SystemExit(str(error)) from None
@@ -97,7 +103,10 @@ def _number_equations(app: Sphinx, doctree: nodes.document) -> None:
             text = node.astext().replace(tag.group(), "")
             node.children = [nodes.Text(text)]
             node["number"] = tag.group(1)
-            domain.data["objects"][node["label"]] = (app.env.docname, tag.group(1))
+            domain.data["objects"][node["label"]] = (
+                app.env.docname,
+                tag.group(1),
+            )
 
 
 def _mend(app: Sphinx, error: Exception | None) -> None:
