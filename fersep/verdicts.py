@@ -51,8 +51,7 @@ SMOKE = "smoke run: no verdict"
 UNTRIED = "not measured"
 
 _DATA_SETS = {
-    "raf_db_basic": "RAF-DB",
-    "raf_db_compound": "RAF-DB",
+    "rafdb": "RAF-DB",
     "affectnet": "AffectNet",
     "ck_plus": "CK+",
     "mmi": "MMI",
@@ -210,12 +209,11 @@ def tested_by(key: str) -> tuple[str, str, str] | None:
 
 def needed_data(key: str) -> str:
     """Return the name of the data set that a published number speaks about."""
-    head, *parts = key.split(".")
-    if head in ("table2", "table3"):
-        return _DATA_SETS[_name(parts[-1])]
-    if head == "data":
-        return _DATA_SETS[_name(parts[0])]
-    return "AffectNet" if "affectnet" in key or head == "fig5b" else "RAF-DB"
+    if key.startswith("fig5b."):
+        return "AffectNet"
+    # A model trained on one set and tested on another speaks about the second.
+    last = max(_DATA_SETS, key=lambda name: key.rfind(name))
+    return _DATA_SETS[last] if last in key else "RAF-DB"
 
 
 def papermill_line(key: str) -> str:
