@@ -418,7 +418,7 @@ def inter_cost(
     axes = figure.subplots()
     looks = [(RED, "o"), (ORANGE, "s"), (BLUE, "D")]
     parts = []
-    for (name, times), (color, marker) in zip(seconds.items(), looks, strict=True):
+    for (name, times), (color, marker) in zip(seconds.items(), looks, strict=False):
         run = list(sizes[: len(times)])
         axes.plot(run, times, color=color, marker=marker, label=name)
         axes.annotate(
