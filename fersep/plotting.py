@@ -1612,8 +1612,8 @@ def printed_gains(
         )
     panels[0].set_ylabel("accuracy, %")
     return figure, (
-        "Printed accuracies of the softmax loss and of softmax plus separate loss, each "
-        f"with its sampling interval. {'. '.join(parts)}."
+        "Printed accuracies of the softmax loss and of softmax plus separate loss, "
+        f"each with its sampling interval. {'. '.join(parts)}."
     )
 
 
@@ -1652,8 +1652,8 @@ def printed_sweep(
     axes.set_ylim(mean - 1.6 * error, mean + 1.6 * error)
     inside = int((np.abs(shown - mean) <= error).sum())
     return figure, (
-        f"The {len(shown)} printed accuracies of the λ sweep, from {shown.min():.2f} to "
-        f"{shown.max():.2f} percent, best at λ = {values[best]:g}. {inside} of them lie "
-        f"within one standard error of a single run, {error:.2f} points, around their "
-        f"mean {mean:.2f}."
+        f"The {len(shown)} printed accuracies of the λ sweep, from "
+        f"{shown.min():.2f} to {shown.max():.2f} percent, best at λ = "
+        f"{values[best]:g}. {inside} of them lie within one standard error of a "
+        f"single run, {error:.2f} points, around their mean {mean:.2f}."
     )

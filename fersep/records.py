@@ -254,6 +254,10 @@ def read(notebook: str | Path) -> dict[str, Any]:
         If the file is no notebook or holds no record.
     """
     path = Path(notebook)
+    if not path.is_file():
+        raise ValueError(
+            f"there is no file {path}; give the output file of a papermill run"
+        )
     try:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     except (OSError, ValueError, KeyError, TypeError) as error:
