@@ -267,6 +267,7 @@ def fit(
         disable=not progress,
         file=sys.stdout,
         leave=False,
+        mininterval=5,
     )
     for epoch in epochs:
         for group in optimizer.param_groups:

@@ -200,8 +200,8 @@ def only_present(
 def split_by_group(labels: Array, groups: Sequence[str], seed: int) -> Array:
     """Return 0, 1 or 2 (train, validation, test) for each image, whole groups together.
 
-    Each class comes close to 70, 10 and 20 percent. Rare classes are placed first, and
-    a class of at least three groups has a group in every split.
+    Each class comes close to 70, 10 and 20 percent. Rare classes are placed first; a
+    class of three groups that show nothing else has one in every split.
     """
     rng = np.random.default_rng(seed)
     names = sorted(set(groups))
@@ -375,6 +375,7 @@ def _decode_all(
             total=len(listing.paths),
             leave=False,
             file=sys.stdout,
+            mininterval=2,
         )
         for i, picture in enumerate(results):
             if picture is None:

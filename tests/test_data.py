@@ -1,0 +1,422 @@
+"""Loaders on small written layouts, with the faults that real folders have."""
+
+import multiprocessing
+import os
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from fersep import data
+from fersep.data import DataError, faces
+from fersep.data.facial_expressions import person as person_in_the_wild
+from fersep.data.folder import named_classes
+from fersep.data.folder import person as person_in_a_folder
+
+LONG = ("neutral", "happiness", "sadness", "surprise", "fear", "anger", "disgust")
+
+
+@pytest.fixture(autouse=True)
+def build(tmp_path_factory, monkeypatch):
+    folder = tmp_path_factory.mktemp("build")
+    monkeypatch.setenv("FERSEP_BUILD", str(folder))
+    return folder
+
+
+def picture(seed, side=40):
+    coarse = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC)
+
+
+def write(path, seed, mode="RGB", side=40):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture(seed, side).convert(mode).save(path)
+    return path
+
+
+def wild(root, people=60, shots=2):
+    """The layout of facial_expressions; every person shows one expression."""
+    rows = ["user.id,image,emotion"]
+    for i in range(people):
+        for shot in range(shots):
+            name = f"Person_{chr(65 + i // 26)}{chr(97 + i % 26)}_{shot + 1:04d}.jpg"
+            write(root / "images" / name, 1000 * i + shot)
+            rows.append(f"628,{name},{LONG[i % 7]}")
+    (root / "data").mkdir(exist_ok=True)
+    return rows
+
+
+def put_legend(root, rows, end="\n"):
+    text = end.join(rows) + end
+    (root / "data" / "legend.csv").write_bytes(text.encode())
+
+
+def everything(name, root, **options):
+    return [data.load(name, root, split, **options) for split in data.SPLITS]
+
+
+def test_wild_faces_are_split_by_person(tmp_path):
+    put_legend(tmp_path, wild(tmp_path))
+    parts = everything("facial_expressions", tmp_path, image_size=16)
+    assert sum(map(len, parts)) == 120
+    people = [set(p.groups) for p in parts]
+    assert not (people[0] & people[1])
+    assert not (people[0] & people[2])
+    assert not (people[1] & people[2])
+    for part in parts:
+        assert part.classes == ("NE", "HA", "SA", "SU", "FE", "AN", "DI")
+        assert set(part.labels.tolist()) == set(range(7))
+        assert part.images.shape == (len(part), 3, 16, 16)
+        assert part.images.dtype == torch.uint8
+        assert part.labels.dtype == torch.int64
+        image, label = part[3]
+        assert torch.equal(image, part.images[3])
+        assert label == part.labels[3]
+    assert len(parts[0]) > len(parts[2]) > len(parts[1])
+
+
+def test_every_quirk_of_the_legend_is_counted(tmp_path):
+    rows = wild(tmp_path)
+    first, second, third = (r.split(",")[1] for r in rows[1:4])
+    rows[5] = rows[5].replace("happiness", "HAPPINESS").replace("sadness", "Sadness")
+    rows += [
+        f"628,{first},neutral",
+        f"628,{second},anger",
+        f"628,{third},contempt",
+        "628,Nobody_0001.jpg,fear",
+        "628,Other_0001.jpg,bored",
+    ]
+    write(tmp_path / "images" / "Extra_0001.jpg", 7)
+    (tmp_path / "images" / "note.txt").write_text("no image")
+    put_legend(tmp_path, rows, end="\r\n")
+    train = data.load("facial_expressions", tmp_path, image_size=16)
+    assert train.skipped == {
+        "row that repeats another": 1,
+        "rows that contradict each other": 2,
+        "contempt, not one of the paper's classes": 1,
+        "row without an image file": 1,
+        "unknown label": 1,
+        "image file without a row": 1,
+    }
+
+
+def test_unreadable_images_are_named_and_left_out(tmp_path):
+    rows = wild(tmp_path)
+    broken = [tmp_path / "images" / r.split(",")[1] for r in rows[8:11]]
+    broken[0].write_bytes(b"")
+    broken[1].write_bytes(broken[1].read_bytes()[:200])
+    broken[2].write_text("this is no image")
+    put_legend(tmp_path, rows)
+    with pytest.warns(UserWarning, match=rf"3 images .*{broken[0].name}; repair"):
+        train = data.load("facial_expressions", tmp_path, image_size=16)
+    assert train.skipped["unreadable image"] == 3
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "1"])
+def test_color_modes_and_shapes_become_rgb_squares(tmp_path, mode):
+    path = tmp_path / "a.png"
+    picture(3).convert(mode).resize((60, 40)).save(path)
+    image = faces.read_image(path, 24)
+    assert image.shape == (3, 24, 24)
+    assert image.dtype == np.uint8
+
+
+def test_cmyk_and_rotated_photographs(tmp_path):
+    picture(3).convert("CMYK").save(tmp_path / "c.jpg")
+    assert faces.read_image(tmp_path / "c.jpg", 16).shape == (3, 16, 16)
+    upright = Image.fromarray(
+        np.repeat(np.arange(0, 250, 10, dtype=np.uint8)[:, None], 25, 1)
+    )
+    exif = Image.Exif()
+    exif[274] = 3  # turned upside down
+    upright.save(tmp_path / "r.png", exif=exif)
+    image = faces.read_image(tmp_path / "r.png", 25)
+    assert image[0, 0, 0] > image[0, -1, 0]
+
+
+def test_missing_pieces_are_named(tmp_path):
+    with pytest.raises(DataError, match="needs root"):
+        data.load("facial_expressions")
+    with pytest.raises(DataError, match="nowhere is no folder"):
+        data.load("facial_expressions", tmp_path / "nowhere")
+    with pytest.raises(DataError, match=r"legend\.csv is missing"):
+        data.load("facial_expressions", tmp_path)
+    wild(tmp_path, people=7)
+    put_legend(tmp_path, ["user.id;image;emotion", "1;a.jpg;fear"])
+    with pytest.raises(DataError, match="needs the columns image and emotion"):
+        data.load("facial_expressions", tmp_path)
+    put_legend(tmp_path, ["user.id,image,emotion", "1,gone.jpg,fear"])
+    with pytest.raises(DataError, match="no image with a usable row"):
+        data.load("facial_expressions", tmp_path)
+
+
+def test_bad_names_and_options_are_named(tmp_path):
+    with pytest.raises(DataError, match="data must be one of .* got 'raf'"):
+        data.load("raf")
+    with pytest.raises(DataError, match="split must be one of .* got 'dev'"):
+        data.load("folder", tmp_path, "dev")
+    with pytest.raises(DataError, match="folder has no option 'difficulty'"):
+        data.load("folder", tmp_path, difficulty="easy")
+    with pytest.raises(DataError, match="image_size must be at least 8 pixels, got 2"):
+        data.load("folder", tmp_path, image_size=2)
+    with pytest.raises(DataError, match="size must be 0 or more, got -1"):
+        data.load("folder", tmp_path, size=-1)
+
+
+def class_folders(root, classes=("happy", "Sadness", "NE"), n=20):
+    for c, name in enumerate(classes):
+        for i in range(n):
+            write(root / name / f"img_{i:04d}.PNG", 100 * c + i)
+
+
+def test_class_folders_are_split_here(tmp_path):
+    class_folders(tmp_path)
+    parts = everything("folder", tmp_path, image_size=16)
+    assert [len(p) for p in parts] == [42, 6, 12]
+    assert parts[0].classes == ("NE", "HA", "SA")
+    assert not parts[0].card.redistributable
+
+
+def test_given_splits_are_kept_and_validation_comes_out_of_train(tmp_path):
+    class_folders(tmp_path / "train")
+    class_folders(tmp_path / "Test", n=5)
+    for c in range(3):
+        for i in range(5):
+            name = ("happy", "Sadness", "NE")[c]
+            write(tmp_path / "Test" / name / f"img_{i:04d}.PNG", 9000 + 10 * c + i)
+    train, validation, test = everything("folder", tmp_path, image_size=16)
+    assert len(test) == 15
+    assert len(train) + len(validation) == 60
+    assert set(validation.labels.tolist()) == {0, 1, 2}
+
+
+def test_people_on_both_sides_of_given_splits_are_said(tmp_path):
+    class_folders(tmp_path / "train")
+    class_folders(tmp_path / "test")
+    with pytest.warns(UserWarning, match="60 people or pairs of nearly equal images"):
+        data.load("folder", tmp_path, image_size=16)
+
+
+def test_a_table_names_people_and_splits(tmp_path):
+    rows = ["path,label,split,person"]
+    for i in range(40):
+        write(tmp_path / "bilder" / f"gesicht_ä{i}.jpeg", i)
+        split = ("train", "train", "valid", "test")[i % 4]
+        rows.append(
+            f"bilder/gesicht_ä{i}.jpeg,{('angry', 'fear')[i // 4 % 2]},{split},p{i}"
+        )
+    rows += [rows[1], "bilder/no.jpeg,fear,train,p0", "bilder/gesicht_ä1.jpeg,,train,p"]
+    (tmp_path / "faces.csv").write_text("\r\n".join(rows), encoding="utf-8-sig")
+    parts = everything("folder", tmp_path, image_size=16)
+    assert [len(p) for p in parts] == [20, 10, 10]
+    assert parts[0].classes == ("FE", "AN")
+    assert set(parts[2].groups) == {f"p{i}" for i in range(3, 40, 4)}
+    assert parts[0].skipped == {
+        "row that repeats another": 1,
+        "row without an image file": 1,
+        "row without a label": 1,
+    }
+
+
+def table(root, *rows):
+    for i in range(6):
+        write(root / f"{i}.png", i)
+    text = "\n".join(["path,label,split", *rows])
+    (root / "faces.csv").write_text(text, encoding="utf-8")
+
+
+def test_bad_tables_are_named(tmp_path):
+    outside = write(tmp_path / "outside.png", 1)
+    root = tmp_path / "faces"
+    table(root, "0.png,fear,train", "../outside.png,fear,train")
+    with pytest.raises(DataError, match=r"line 3 of .*outside\.png, which lies"):
+        data.load("folder", root)
+    (root / "link.png").symlink_to(outside)
+    table(root, "link.png,fear,train")
+    with pytest.raises(DataError, match="lies outside the folder"):
+        data.load("folder", root)
+    table(root, "0.png,fear,later")
+    with pytest.raises(DataError, match="line 2 .* split 'later'; use train"):
+        data.load("folder", root)
+    table(root, "0.png,fear,train", "1.png,sad,")
+    with pytest.raises(DataError, match=r"1\.png has none"):
+        data.load("folder", root)
+    table(root, "0.png,fear,train", "1.png,fear,train")
+    with pytest.raises(DataError, match=r"images of one class only \(FE\)"):
+        data.load("folder", root)
+    (root / "faces.csv").write_text("file,emotion\n0.png,fear")
+    with pytest.raises(DataError, match="needs the columns path and label"):
+        data.load("folder", root)
+
+
+def test_bad_folders_are_named(tmp_path):
+    with pytest.raises(DataError, match="holds no image in one of the layouts"):
+        data.load("folder", tmp_path)
+    class_folders(tmp_path / "test")
+    with pytest.raises(DataError, match="no train folder"):
+        data.load("folder", tmp_path)
+    (tmp_path / "happy").mkdir()
+    with pytest.raises(DataError, match="mixes split folders with the folder happy"):
+        data.load("folder", tmp_path)
+
+
+def test_links_that_leave_the_folder_are_left_out(tmp_path):
+    outside = write(tmp_path / "outside.png", 1)
+    class_folders(tmp_path / "faces")
+    (tmp_path / "faces" / "happy" / "link.png").symlink_to(outside)
+    (tmp_path / "faces" / "happy" / "notes.txt").write_text("x")
+    train = data.load("folder", tmp_path / "faces", image_size=16)
+    assert train.skipped == {"link that leaves the root": 1, "file that is no image": 1}
+
+
+def test_class_names():
+    assert named_classes(["Anger", "happy", "NE"])[1] == {
+        "Anger": 5,
+        "happy": 1,
+        "NE": 0,
+    }
+    classes, numbers = named_classes(["Happily_Surprised", "sadly angry"])
+    assert [classes[numbers[k]] for k in ("Happily_Surprised", "sadly angry")] == [
+        "HS",
+        "SA",
+    ]
+    assert named_classes(["yawn", "happy"]) == (
+        ("yawn", "happy"),
+        {"yawn": 0, "happy": 1},
+    )
+
+
+def test_who_is_on_a_picture():
+    assert person_in_the_wild("George_W_Bush_0012.jpg") == "george_w_bush"
+    assert person_in_the_wild("Zico_0002.jpg") == "zico"
+    assert person_in_the_wild("2868582k.jpg") == "2868582k.jpg"
+    assert person_in_a_folder(Path("happy/Ada_Lovelace_0003.jpg")) == "ada_lovelace"
+    assert person_in_a_folder(Path("happy/img_0003.jpg")) == "happy/img_0003.jpg"
+
+
+def test_near_duplicates_share_a_group():
+    g = np.random.default_rng(0)
+    coarse = torch.from_numpy(g.integers(0, 256, (40, 3, 8, 8))).float()
+    images = torch.nn.functional.interpolate(coarse, size=48, mode="bicubic")
+    images = images.clamp(0, 255).to(torch.uint8).numpy()
+    again = np.clip(
+        images[:5].astype(int) + g.integers(-3, 4, images[:5].shape), 0, 255
+    )
+    both = np.concatenate([images, again.astype(np.uint8)])
+    groups = faces.near_duplicates(both, [f"p{i:02d}" for i in range(45)])
+    assert groups[40:] == [f"p{i:02d}" for i in range(5)]
+    assert groups[:40] == [f"p{i:02d}" for i in range(40)]
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 999), st.integers(3, 60), st.integers(2, 5))
+def test_splits_cover_everything_once_and_whole_groups(seed, people, classes):
+    g = np.random.default_rng(seed)
+    groups = [f"p{i}" for i in g.integers(0, people, 200)]
+    labels = np.concatenate([np.arange(classes), g.integers(0, classes, 200 - classes)])
+    part = faces.split_by_group(labels, groups, seed)
+    assert set(part) <= {0, 1, 2}
+    sides = {}
+    for group, p in zip(groups, part, strict=True):
+        assert sides.setdefault(group, p) == p
+    assert (part == faces.split_by_group(labels, groups, seed)).all()
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 999), st.integers(2, 5), st.integers(3, 20))
+def test_a_class_of_three_people_is_in_every_split(seed, classes, people):
+    g = np.random.default_rng(seed)
+    who = g.integers(0, people, 300)
+    who[: 3 * classes] = np.arange(3 * classes) // classes
+    labels = np.arange(300) % classes
+    groups = [f"class {c} person {p}" for c, p in zip(labels, who, strict=True)]
+    part = faces.split_by_group(labels, groups, seed)
+    for c in range(classes):
+        assert set(part[labels == c]) == {0, 1, 2}
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 4), min_size=5, max_size=200), st.integers(1, 200))
+def test_a_smaller_set_keeps_the_shares(labels, number):
+    labels = np.asarray(labels)
+    keep = faces.stratified(labels, number)
+    assert len(set(keep.tolist())) == len(keep)
+    before, after = Counter(labels.tolist()), Counter(labels[keep].tolist())
+    assert set(before) == set(after)
+    assert len(keep) == min(len(labels), max(number, len(before)))
+    if number >= 2 * len(before) and number < len(labels):
+        for c, n in before.items():
+            exact = n * number / len(labels)
+            assert after[c] >= max(1, int(exact) - len(before))
+
+
+def test_size_limits_all_splits_together(tmp_path):
+    put_legend(tmp_path, wild(tmp_path))
+    sizes = [len(p) for p in everything("facial_expressions", tmp_path, size=70)]
+    assert sizes == [49, 7, 14]
+
+
+def test_second_load_reads_no_image(tmp_path, monkeypatch):
+    put_legend(tmp_path, wild(tmp_path))
+    first = data.load("facial_expressions", tmp_path, image_size=16)
+    monkeypatch.setattr(faces, "read_image", None)
+    again = data.load("facial_expressions", tmp_path, image_size=16)
+    assert torch.equal(first.images, again.images)
+    assert first.fingerprint == again.fingerprint
+    other = data.load("facial_expressions", tmp_path, "test", image_size=16)
+    assert other.fingerprint != first.fingerprint
+
+
+def test_a_changed_file_is_read_again(tmp_path):
+    put_legend(tmp_path, wild(tmp_path))
+    first = data.load("facial_expressions", tmp_path, image_size=16)
+    name = sorted((tmp_path / "images").iterdir())[0]
+    for path in sorted((tmp_path / "images").iterdir()):
+        if person_in_the_wild(path.name) == person_in_the_wild(name.name):
+            picture(77).save(path)
+    second = everything("facial_expressions", tmp_path, image_size=16)
+    assert first.fingerprint != second[0].fingerprint or len(first) != len(second[0])
+
+
+def _load(root):
+    data.load("facial_expressions", root, image_size=64)
+
+
+def test_a_killed_cache_is_never_read(tmp_path, build):
+    put_legend(tmp_path, wild(tmp_path, people=130, shots=3))
+    killed = 0
+    for delay in (0.02, 0.05, 0.1, 0.2):
+        process = multiprocessing.get_context("fork").Process(
+            target=_load, args=(tmp_path,)
+        )
+        process.start()
+        time.sleep(delay)
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+        killed += process.exitcode == -signal.SIGKILL
+    assert killed
+    whole = everything("facial_expressions", tmp_path, image_size=64)
+    assert sum(map(len, whole)) == 390
+    kept = [f for f in (build / "data").iterdir() if not f.name.startswith(".")]
+    assert len(kept) == 1
+
+
+@pytest.mark.faces
+def test_the_real_faces(faces):
+    train, validation, test = data.load_splits("facial_expressions", faces)
+    assert len(train) + len(validation) + len(test) > 1000
+    people = [set(p.groups) for p in (train, validation, test)]
+    assert not (people[0] & people[1])
+    assert not (people[0] & people[2])
+    assert not (people[1] & people[2])
+    for part in (train, validation, test):
+        assert set(part.labels.tolist()) == set(range(7))
+    assert not train.card.redistributable
+    assert sum(train.skipped.values()) > 0
