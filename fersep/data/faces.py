@@ -260,13 +260,15 @@ def given_splits(
 def stratified(labels: Array, number: int) -> Array:
     """Return indices of at most ``number`` images, each class with its share.
 
-    A class with an image keeps at least one.
+    A class with an image keeps at least one, even if that makes it more.
     """
     if number >= len(labels):
         return np.arange(len(labels))
     counts = np.bincount(labels)
     exact = number * counts / len(labels)
     take = np.maximum(np.floor(exact).astype(np.int64), counts > 0)
+    while take.sum() > number and take.max() > 1:
+        take[np.argmax(np.where(take > 1, take - exact, -np.inf))] -= 1
     while take.sum() < number:
         take[np.argmax(np.where(take < counts, exact - take, -np.inf))] += 1
     seen = np.zeros_like(counts)
