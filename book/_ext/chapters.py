@@ -34,9 +34,7 @@ class Chapter:
 
     root: Path
     page: str  # as in _toc.yml, without the suffix: "book/04_separate_loss"
-    reads_records: (
-        bool  # its run depends on the records of all other chapters
-    )
+    reads_records: bool  # its run depends on the records of the chapters before it
 
     @property
     def name(self) -> str:
@@ -69,10 +67,11 @@ class Chapter:
 
 
 def chapters(root: Path) -> list[Chapter]:
-    """Return the notebooks named in `_toc.yml`, in its order.
+    """Return the notebooks named in `_toc.yml`, in the order they run.
 
-    Chapters named under `chapters_reading_records` in `_config.yml` come last,
-    because their runs depend on the records of all others.
+    That is the order of the book, except that the chapters named under
+    `chapters_reading_records` in `_config.yml` come last, in the order given
+    there: each of them depends on the records of all that ran before it.
     """
     config = yaml.safe_load((root / "_config.yml").read_text("utf-8"))
     last = config["sphinx"]["config"].get("chapters_reading_records", [])
@@ -82,7 +81,7 @@ def chapters(root: Path) -> list[Chapter]:
         for page in pages(toc)
         if (root / f"{page}.ipynb").is_file()
     ]
-    return sorted(found, key=lambda chapter: chapter.reads_records)
+    return sorted(found, key=lambda c: last.index(c.page) if c.reads_records else -1)
 
 
 def pages(toc: Any) -> list[str]:
@@ -108,24 +107,17 @@ def profile(root: Path, name: str) -> dict[str, dict[str, Any]]:
     known = {chapter.name: chapter for chapter in chapters(root)}
     for chapter, parameters in values.items():
         if chapter not in known:
-            raise BookError(
-                f"{where}: there is no chapter {chapter!r} in _toc.yml."
-            )
+            raise BookError(f"{where}: there is no chapter {chapter!r} in _toc.yml.")
         check_parameters(known[chapter], parameters or {}, str(where))
-    return {
-        chapter: parameters or {} for chapter, parameters in values.items()
-    }
+    return {chapter: parameters or {} for chapter, parameters in values.items()}
 
 
-def declared_parameters(
-    notebook: nbformat.NotebookNode, name: str
-) -> dict[str, str]:
+def declared_parameters(notebook: nbformat.NotebookNode, name: str) -> dict[str, str]:
     """Return {parameter: annotation} of the one cell tagged `parameters`."""
     cells = [
         cell
         for cell in notebook.cells
-        if cell.cell_type == "code"
-        and "parameters" in cell.metadata.get("tags", [])
+        if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", [])
     ]
     if len(cells) != 1:
         raise BookError(
@@ -134,14 +126,11 @@ def declared_parameters(
     return {
         line.target.id: ast.unparse(line.annotation)
         for line in ast.parse(cells[0].source).body
-        if isinstance(line, ast.AnnAssign)
-        and isinstance(line.target, ast.Name)
+        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name)
     }
 
 
-def check_parameters(
-    chapter: Chapter, values: dict[str, Any], where: str
-) -> None:
+def check_parameters(chapter: Chapter, values: dict[str, Any], where: str) -> None:
     """Refuse a parameter the chapter does not have, or of another type."""
     declared = declared_parameters(chapter.read(), chapter.name)
     for name, value in values.items():
@@ -154,11 +143,7 @@ def check_parameters(
         wrong_bool = isinstance(value, bool) and kind != "bool"
         if wrong_bool or not isinstance(value, TYPES[kind]):  # type: ignore[arg-type]
             hint = ""
-            if (
-                kind == "float"
-                and isinstance(value, str)
-                and "e" in value.lower()
-            ):
+            if kind == "float" and isinstance(value, str) and "e" in value.lower():
                 hint = " (YAML reads 1e-3 as text: write 0.001 or 1.0e-3)"
             raise BookError(
                 f"{where}: {chapter.name} takes {name} as {IN_WORDS[kind]} ({kind}), "
@@ -171,39 +156,25 @@ def run_key(chapter: Chapter, parameters: dict[str, Any]) -> str:
 
     Code cells with their tags, parameters, the syntax trees of the `fersep`
     modules it reaches by import, the lock, and for a chapter that reads records
-    the other chapters' records without their seconds. Prose and captions are
-    not part of it: they are taken from the source when the page is made.
+    the records before it without their seconds. Prose and captions are not part
+    of it: they are taken from the source when the page is made.
     """
-    cells = [
-        cell for cell in chapter.read().cells if cell.cell_type == "code"
-    ]
+    cells = [cell for cell in chapter.read().cells if cell.cell_type == "code"]
     source = "\n".join(cell.source for cell in cells)
     lock = chapter.root / "requirements.lock"
     upstream = []
     if chapter.reads_records:
-        others = [
-            other.record
-            for other in chapters(chapter.root)
-            if other != chapter
-        ]
-        upstream = [
-            without_seconds(path) for path in others if path.is_file()
-        ]
+        everything = chapters(chapter.root)
+        before = everything[: everything.index(chapter)]
+        upstream = [without_seconds(c.record) for c in before if c.record.is_file()]
     parts = [
-        [
-            [cell.source, sorted(cell.metadata.get("tags", []))]
-            for cell in cells
-        ],
+        [[cell.source, sorted(cell.metadata.get("tags", []))] for cell in cells],
         parameters,
         records.syntax_hash(records.reached_modules(source)),
-        hashlib.sha256(lock.read_bytes()).hexdigest()
-        if lock.is_file()
-        else "",
+        hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else "",
         upstream,
     ]
-    return hashlib.sha256(
-        json.dumps(parts, sort_keys=True).encode()
-    ).hexdigest()
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def without_seconds(path: Path) -> dict[str, Any]:

@@ -28,17 +28,11 @@ def build_site(root: Path) -> None:
     stamp = root / "_build" / "site.key"
     key = site_key(root)
     first = root / "_build" / "html" / "index.html"
-    if not (
-        first.is_file() and stamp.is_file() and stamp.read_text() == key
-    ):
+    if not (first.is_file() and stamp.is_file() and stamp.read_text() == key):
         stamp.unlink(missing_ok=True)
         jupyter_book = Path(sys.executable).with_name("jupyter-book")
-        if subprocess.run(
-            [jupyter_book, "build", "-q", "."], cwd=root
-        ).returncode:
-            raise BookError(
-                "The pages were not built; the reason stands above."
-            )
+        if subprocess.run([jupyter_book, "build", "-q", "."], cwd=root).returncode:
+            raise BookError("The pages were not built; the reason stands above.")
         stamp.write_text(key)
     print(f"Open {first.relative_to(root)}")
 
@@ -47,15 +41,10 @@ def site_key(root: Path) -> str:
     """Return the key of everything the pages are made from."""
     paths = [path for path in root.iterdir() if path.is_file()]
     for folder in ("book", "fersep", "_build/executed"):
-        paths += [
-            path for path in (root / folder).rglob("*") if path.is_file()
-        ]
+        paths += [path for path in (root / folder).rglob("*") if path.is_file()]
     digest = hashlib.sha256()
     for path in sorted(paths):
-        if (
-            "__pycache__" not in path.parts
-            and ".ipynb_checkpoints" not in path.parts
-        ):
+        if "__pycache__" not in path.parts and ".ipynb_checkpoints" not in path.parts:
             digest.update(str(path.relative_to(root)).encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -80,19 +69,11 @@ def main() -> int:
     """Run one command; a mistake the reader can mend is one line and status 1."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    run = commands.add_parser(
-        "run", help="run stale chapters through papermill"
-    )
+    run = commands.add_parser("run", help="run stale chapters through papermill")
     run.add_argument("chapter", nargs="*", help="only these, like 07_toy")
-    run.add_argument(
-        "--force", action="store_true", help="run them even if fresh"
-    )
-    commands.add_parser(
-        "book", help="run stale chapters, then build the HTML"
-    )
-    commands.add_parser(
-        "student", help="write the notebooks without solutions"
-    )
+    run.add_argument("--force", action="store_true", help="run them even if fresh")
+    commands.add_parser("book", help="run stale chapters, then build the HTML")
+    commands.add_parser("student", help="write the notebooks without solutions")
     order = parser.parse_args()
     profile = os.environ.get("FERSEP_PROFILE", "smoke")
     try:

@@ -64,15 +64,11 @@ def _for_readers(cell: nbformat.NotebookNode, root: Path) -> None:
     kept = []
     for output in cell.outputs:
         data = output.get("data", {})
-        if data.pop(RECORD_MIME, None) is not None and not set(data) - {
-            "text/plain"
-        }:
+        if data.pop(RECORD_MIME, None) is not None and not set(data) - {"text/plain"}:
             continue
         alt = output.get("metadata", {}).pop("image/png", {}).get("alt")
         if alt:
-            image = cell.metadata.setdefault("mystnb", {}).setdefault(
-                "image", {}
-            )
+            image = cell.metadata.setdefault("mystnb", {}).setdefault("image", {})
             image["alt"] = alt
         if "text" in output:
             output.text = relative(output.text, root)
@@ -104,6 +100,4 @@ def mend(html: str) -> str:
     for fault, cure in MENDS:
         html = html.replace(fault, cure)
     # An empty corner of a table heads nothing.
-    return re.sub(
-        r'<th class="[^"]*head[^"]*"><p></p></th>', "<td></td>", html
-    )
+    return re.sub(r'<th class="[^"]*head[^"]*"><p></p></th>', "<td></td>", html)

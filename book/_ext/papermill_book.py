@@ -56,9 +56,7 @@ def _buttons(app: Sphinx, config: Config) -> None:
 
 def _run(app: Sphinx) -> None:
     try:
-        run_stale(
-            Path(app.srcdir), os.environ.get("FERSEP_PROFILE", "smoke")
-        )
+        run_stale(Path(app.srcdir), os.environ.get("FERSEP_PROFILE", "smoke"))
     except BookError as error:
         # Any other exception would be wrapped in Jupyter Book's own traceback.
         raise SystemExit(str(error)) from None

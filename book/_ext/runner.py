@@ -43,9 +43,7 @@ def run_stale(
     all_chapters = chapters(root)
     unknown = set(names) - {chapter.name for chapter in all_chapters}
     if unknown:
-        raise BookError(
-            f"There is no chapter {sorted(unknown)[0]!r} in _toc.yml."
-        )
+        raise BookError(f"There is no chapter {sorted(unknown)[0]!r} in _toc.yml.")
     chosen = [c for c in all_chapters if not names or c.name in names]
     build = root / "_build"
     build.mkdir(exist_ok=True)
@@ -74,9 +72,7 @@ def _run_in_order(
     failures: list[str] = []
     for chapter in chosen:
         if chapter.reads_records and failures:
-            print(
-                f"{chapter.name:24} left out: it reads the records of the others"
-            )
+            print(f"{chapter.name:24} left out: it reads the records of the others")
             continue
         values = parameters.get(chapter.name, {})
         key = run_key(chapter, values)
@@ -88,9 +84,7 @@ def _run_in_order(
         try:
             run_chapter(chapter, values, key, profile_name)
         except BookError as error:
-            print(
-                f"failed after {time.monotonic() - start:.0f} s", flush=True
-            )
+            print(f"failed after {time.monotonic() - start:.0f} s", flush=True)
             failures.append(str(error))
         else:
             print(f"ran in {time.monotonic() - start:.0f} s", flush=True)
@@ -128,9 +122,7 @@ def run_chapter(
         if running.is_file():
             running.replace(chapter.failed)
             place = f" See {chapter.failed.relative_to(chapter.root)}."
-        raise BookError(
-            f"{chapter.name} failed: {error.rstrip('.')}.{place}"
-        )
+        raise BookError(f"{chapter.name} failed: {error.rstrip('.')}.{place}")
     run = nbformat.read(running, as_version=4)
     run.metadata["fersep"] = {"key": key, "profile": profile_name}
     nbformat.write(run, running)
@@ -166,14 +158,13 @@ def _papermill(
     try:
         answer, _ = process.communicate(timeout=limit)
     except subprocess.TimeoutExpired:
-        return f"it took longer than {limit} s; set FERSEP_TIMEOUT to allow more seconds."
+        return (
+            f"it took longer than {limit} s; set FERSEP_TIMEOUT to allow more seconds."
+        )
     finally:
         _kill(process)
     if process.returncode:
-        return (
-            answer.strip()
-            or f"papermill ended with status {process.returncode}."
-        )
+        return answer.strip() or f"papermill ended with status {process.returncode}."
     return ""
 
 
@@ -204,15 +195,9 @@ def faults(path: Path, chapter: Chapter) -> str:
 def write_record(chapter: Chapter) -> None:
     """Bring `_build/records` in step with the last good run."""
     text = (
-        json.dumps(
-            records.read(chapter.executed), indent=1, ensure_ascii=False
-        )
-        + "\n"
+        json.dumps(records.read(chapter.executed), indent=1, ensure_ascii=False) + "\n"
     )
-    if (
-        chapter.record.is_file()
-        and chapter.record.read_text("utf-8") == text
-    ):
+    if chapter.record.is_file() and chapter.record.read_text("utf-8") == text:
         return
     chapter.record.parent.mkdir(parents=True, exist_ok=True)
     temporary = chapter.record.with_suffix(".tmp")
