@@ -46,7 +46,9 @@ SECOND = """\
 
 $$ a = b \\tag{4} $$ (eq-4)
 
-See {eq}`eq-4`.
+$$ b = a $$ (eq-own)
+
+See {eq}`eq-4` and {eq}`eq-own`.
 """
 
 COUNT = """\

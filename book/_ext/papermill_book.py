@@ -90,21 +90,26 @@ def _hand_over(app: Sphinx, docname: str, source: list[str]) -> None:
 
 
 def _number_equations(app: Sphinx, doctree: nodes.document) -> None:
-    r"""Give an equation written with `\tag{N}` the number N, in text and links.
+    r"""Number the equations of a page, in the formulas and in links to them.
 
-    The book keeps the paper's equation numbers, which follow no chapter.
+    An equation of the paper keeps the paper's number, written as `\tag{N}`; one
+    of our own in chapter 6 is 6.1, 6.2 and so on, so that the two never meet.
     """
-    domain = app.env.get_domain("math")
+    numbers = app.env.get_domain("math").data["objects"]
+    chapter = Path(app.env.docname).name.split("_")[0].lstrip("0")
+    own = 0
     for node in doctree.findall(nodes.math_block):
-        tag = re.search(r"\s*\\tag\{(\w+)\}", node.astext())
-        if tag and node.get("label"):
-            text = node.astext().replace(tag.group(), "")
-            node.children = [nodes.Text(text)]
+        if not node.get("label"):
+            continue
+        formula = node.astext()
+        tag = re.search(r"\s*\\tag\{(\w+)\}", formula)
+        if tag:
+            node.children = [nodes.Text(formula.replace(tag.group(), ""))]
             node["number"] = tag.group(1)
-            domain.data["objects"][node["label"]] = (
-                app.env.docname,
-                tag.group(1),
-            )
+        else:
+            own += 1
+            node["number"] = f"{chapter}.{own}"
+        numbers[node["label"]] = (app.env.docname, node["number"])
 
 
 def _mend(app: Sphinx, error: Exception | None) -> None:
