@@ -18,6 +18,7 @@ __all__ = ["NAMES", "SPLITS", "Card", "DataError", "Faces", "load", "load_splits
 #: Data set -> the module that loads it.
 NAMES = {
     "rendered_basic": "fersep.data.rendered",
+    "rendered_compound": "fersep.data.rendered",
     "facial_expressions": "fersep.data.facial_expressions",
     "folder": "fersep.data.folder",
 }
