@@ -152,7 +152,7 @@ def check(
         "statement": statement,
         "got": _finite_or_text(got),
         "want": _finite_or_text(want),
-        "tol": tol,
+        "tol": _finite_or_text(float(tol)),
         "ok": ok,
     }
     record.checks.append(entry)
