@@ -770,6 +770,51 @@ def rule_weights(
     return figure, alt
 
 
+def rest_positions(
+    classes: Sequence[str], rest: Mapping[str, ArrayLike], printed: ArrayLike
+) -> tuple[Figure, str]:
+    """Cosine of learned and true center at rest, by rule, beside the printed one.
+
+    Parameters
+    ----------
+    classes : sequence of str
+    rest : mapping of rule -> cosines, one for each class
+    printed : array, the paper's cosines after the last epoch
+    """
+    figure = _figure(3.0)
+    axes = figure.subplots()
+    places = np.arange(len(classes))
+    paper = _array(printed)
+    axes.plot(
+        places, paper, "o", ms=11, mfc="none", mec=INK, mew=1.6, label="the paper"
+    )
+    looks = {"exact": (BLUE, "o"), "published": (RED, "s"), "mean": (GREEN, "D")}
+    parts = []
+    for rule, given in rest.items():
+        color, marker = looks[rule]
+        values = _array(given)
+        axes.plot(
+            places, values, marker=marker, color=color, ms=5.5, lw=1.2, label=rule
+        )
+        lowest = int(values.argmin())
+        parts.append(
+            f"{rule}: from {values.max():.2f} down to {values[lowest]:.2f} "
+            f"({classes[lowest]})"
+        )
+    axes.set(xticks=places, ylim=(min(0.5, paper.min() - 0.05), 1.03))
+    axes.set_xticklabels(classes)
+    axes.set_title("cosine of learned and true center")
+    axes.grid(axis="x", visible=False)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    lowest = int(paper.argmin())
+    alt = (
+        "Cosine of learned and true center for the classes "
+        f"{_listed(classes)}. The paper: from {paper.max():.2f} down to "
+        f"{paper[lowest]:.2f} ({classes[lowest]}). At rest, {'; '.join(parts)}."
+    )
+    return figure, alt
+
+
 def center_turning(
     cosines: Mapping[str, ArrayLike], lengths: Mapping[str, ArrayLike]
 ) -> tuple[Figure, str]:

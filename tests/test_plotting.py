@@ -75,6 +75,10 @@ FIGURES = {
     ),
     "centers_relaxing": (lambda: relaxing(0), lambda: relaxing(2)),
     "rule_weights": (lambda: rules(0.01), lambda: rules(0.05)),
+    "rest_positions": (
+        lambda: plotting.rest_positions("AB", {"exact": [1.0, 0.7]}, [0.9, 0.8]),
+        lambda: plotting.rest_positions("AB", {"exact": [1.0, 0.6]}, [0.9, 0.8]),
+    ),
     "center_turning": (
         lambda: plotting.center_turning({"a": [0, 0.5]}, {"a": [1, 1.1]}),
         lambda: plotting.center_turning({"a": [0, 0.9]}, {"a": [1, 1.1]}),
