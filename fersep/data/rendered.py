@@ -14,7 +14,7 @@ import json
 import shutil
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -197,7 +197,7 @@ def _mixed(z: Tensor) -> Tensor:
 
 
 def people(seed: int, persons: Tensor) -> Tensor:
-    """Return the persons of given numbers (n,) int64: (n, 26) in [0, 1), see `PERSON`."""
+    """Return persons of given numbers (n,) int64: (n, 26) in [0, 1), see `PERSON`."""
     return hashed(seed, 1, persons, len(PERSON))
 
 
@@ -284,7 +284,7 @@ def views(seed: int, index: Tensor, difficulty: str) -> Tensor:
     for name in ("contrast", "brightness", "warmth"):
         view[name] = (2 * column[name] - 1) * spread[name]
     for name in ("blur", "noise"):
-        view[name] = column[name] * spread[name]
+        view[name] = column[name] ** 2 * spread[name]
     view["grey"] = (column["grey"] < spread["grey"]).float()
     # Above 0 something covers the face; the number says how large it is.
     share = spread["occluder"]
@@ -375,17 +375,18 @@ def render(
     -------
     Tensor, (n, 3, image_size, image_size) uint8
     """
-    stage = _stage(units, person, view, image_size)
-    picture = _background(stage)
-    _body(stage, picture)
-    _skin(stage, picture)
-    _nose(stage, picture)
-    _eyes(stage, picture)
-    _brows(stage, picture)
-    _mouth(stage, picture)
-    _hair(stage, picture)
-    _glasses(stage, picture)
-    return _photographed(stage, picture, key)
+    head = _stage(units, person, view, image_size)
+    face = _turned(head)
+    picture = _background(head)
+    _body(head, picture)
+    _skin(head, face, picture)
+    _nose(face, picture)
+    _eyes(face, picture)
+    _brows(face, picture)
+    _mouth(face, picture)
+    _hair(head, picture)
+    _glasses(face, picture)
+    return _photographed(head, picture, key)
 
 
 def _stage(units: Tensor, person: Tensor, view: Tensor, size: int) -> _Stage:
@@ -393,14 +394,21 @@ def _stage(units: Tensor, person: Tensor, view: Tensor, size: int) -> _Stage:
     v = {k: c[:, None, None] for k, c in zip(VIEW, view.T, strict=True)}
     pixel = 2 / size
     axis = (torch.arange(size, device=units.device) + 0.5) * pixel - 1
-    zoom = torch.exp(-v["zoom"])
+    zoom = 0.9 * torch.exp(-v["zoom"])
     cos, sin = torch.cos(v["roll"]) * zoom, torch.sin(v["roll"]) * zoom
     across = axis[None, None, :] - v["shift_x"]
-    down = axis[None, :, None] - v["shift_y"] + 0.03
+    down = axis[None, :, None] - v["shift_y"] + 0.06
     x = cos * across + sin * down
     y = cos * down - sin * across
     depth = (1 - (x / 0.85) ** 2 - (y / 1.1) ** 2).clamp_(min=0).sqrt_()
     return _Stage(units, p, v, x, y, depth, pixel)
+
+
+def _turned(head: _Stage) -> _Stage:
+    """Return the coordinates of features, which move as the round head turns."""
+    x = head.x - 0.8 * head.view["yaw"] * head.depth
+    y = head.y - 0.9 * head.view["pitch"] * head.depth
+    return replace(head, x=x, y=y)
 
 
 def _paint(picture: Tensor, color: Tensor, mask: Tensor) -> None:
@@ -465,8 +473,8 @@ def _body(s: _Stage, picture: Tensor) -> None:
     _paint(picture, skin * 0.82, s.fill(ears * 0.11))
 
 
-def _skin(s: _Stage, picture: Tensor) -> None:
-    """Paint the head with all its folds and then turn to face coordinates."""
+def _skin(s: _Stage, face: _Stage, picture: Tensor) -> None:
+    """Paint the head with all its folds, and the beard."""
     p, jaw = s.person, s.mean(26)
     width = 0.74 + 0.1 * p["width"]
     low = s.y.clamp(min=0)
@@ -474,30 +482,25 @@ def _skin(s: _Stage, picture: Tensor) -> None:
     height = torch.where(s.y > 0, 0.97 + 0.1 * jaw, torch.full_like(s.y, 0.98))
     head = ((s.x / narrow) ** 2 + (s.y / height) ** 2).sqrt() - 1
     inside = s.fill(head * 0.75)
-    light = _light(s)
     edge = 1 - 0.25 * ((head + 0.25).clamp(0, 0.25) * 4) ** 2
-
-    # From here on features follow the turned head.
-    s.x = s.x - 0.8 * s.view["yaw"] * s.depth
-    s.y = s.y - 0.9 * s.view["pitch"] * s.depth
     skin = _skin_color(s)
-    shade = light * edge * (1 - _folds(s))
+    shade = _light(s) * edge * (1 - _folds(face))
     color = skin[:, :, None, None] * shade[:, None]
-    rosy = s.spot(0.42, 0.22, 0.17, 0.13) * (
-        0.1 + 0.25 * p["blush"] + 0.2 * s.both(s.unit(6)) + 0.1 * s.mean(12)
+    rosy = face.spot(0.42, 0.22, 0.17, 0.13) * (
+        0.1 + 0.25 * p["blush"] + 0.2 * face.both(s.unit(6)) + 0.1 * s.mean(12)
     )
-    color[:, 1] *= 1 - 0.3 * rosy
-    color[:, 2] *= 1 - 0.3 * rosy
+    color[:, 1:] *= 1 - 0.3 * rosy[:, None]
     _paint(picture, color, inside)
 
-    beard = ((p["beard"] - 0.68) * 3.5).clamp(0, 0.85)
+    beard = ((p["beard"] - 0.68) * 3.5).clamp(0, 0.8)
     if bool((beard > 0).any()):
-        below = s.fill(0.34 + 0.2 * (0.45 - s.ax).clamp(min=0) - s.y)
-        lip = s.fill((0.33 - s.y).abs() - 0.06) * s.fill(s.ax - 0.26)
-        around = torch.maximum(below * s.fill(0.3 - s.y), lip)
-        bare = s.spot(0.0, 0.5 + 0.05 * float(jaw.mean()), 0.26, 0.1)
-        mask = inside * beard * around * (1 - 0.75 * bare)
-        _paint(picture, _hair_color(s) * 0.9, mask)
+        ax, y = face.ax, face.y
+        jawline = ((y - 0.62 + 0.65 * ax.clamp(max=0.62)) * 7).clamp(0, 1)
+        lip = ((0.07 - (y - 0.37).abs()) * 14).clamp(0, 1) * s.fill(ax - 0.27)
+        mouth = (ax / 0.34) ** 2 + ((y - 0.53 - 0.06 * jaw) / 0.13) ** 2
+        bare = ((1.25 - mouth) * 2.5).clamp(0, 1)
+        hairs = torch.maximum(jawline * (1 - bare), lip)
+        _paint(picture, _hair_color(s) * 0.9, inside * beard * hairs)
 
 
 def _folds(s: _Stage) -> Tensor:
@@ -540,13 +543,13 @@ def _folds(s: _Stage) -> Tensor:
     t = ((y - 0.16) / 0.4).clamp(0, 1)
     bow = 0.15 + 0.2 * t + s.both(0.07 * twelve) * torch.sin(3.14 * t)
     fold = s.line(ax - bow, 0.03) * torch.exp(-(((y - 0.33) / 0.19) ** 6))
-    deep = 0.8 * s.unit(11) + 0.35 * twelve + 0.35 * s.unit(9) + 0.4 * s.unit(10)
-    dark += fold * (s.both(deep) + 0.06 + age).clamp(max=0.8)
+    deep = 0.7 * s.unit(11) + 0.25 * twelve + 0.3 * s.unit(9) + 0.35 * s.unit(10)
+    dark += fold * (s.both(deep) + 0.05 + age).clamp(max=0.65)
     dark -= 0.12 * s.both(s.unit(11)) * s.spot(0.4, 0.3, 0.09, 0.12)
     # Corners drawn down (15): lines below them. Stretched (20): lines beside them.
-    down = s.line(ax - 0.27 - 0.2 * (y - 0.6), 0.028)
-    down *= torch.exp(-(((y - 0.7) / 0.1) ** 4))
-    dark += s.both(0.55 * s.unit(15)) * down
+    down = s.line(ax - 0.31 - 0.35 * (y - 0.6), 0.03)
+    down *= torch.exp(-(((y - 0.67) / 0.08) ** 4))
+    dark += s.both(0.4 * s.unit(15)) * down
     beside = s.line(ax - 0.47 + 1.2 * (y - 0.52) ** 2, 0.025)
     beside *= torch.exp(-(((y - 0.52) / 0.14) ** 4))
     dark += s.both(0.5 * s.unit(20)) * beside
@@ -559,8 +562,8 @@ def _folds(s: _Stage) -> Tensor:
     # Lips tight (23) or pressed (24): bulges around the mouth.
     rim = s.line(y - 0.6 - 0.4 * ax**2, 0.028) * torch.exp(-((ax / 0.19) ** 4))
     dark += rim * (0.12 + 0.3 * s.mean(24))
-    purse = torch.exp(-(((ax - 0.08) / 0.09) ** 4) - ((y - 0.5) / 0.13) ** 4)
-    dark += 0.45 * s.mean(23) * purse * (0.5 + 0.5 * torch.cos(s.x * 80))
+    purse = torch.exp(-(((ax - 0.21) / 0.05) ** 2) - ((y - 0.5) / 0.11) ** 2)
+    dark += s.mean(23) * (0.4 * purse - 0.15 * s.spot(0.0, 0.4, 0.14, 0.05))
     dark += 0.1 * ten * torch.exp(-((ax / 0.12) ** 2) - ((y - 0.33) / 0.06) ** 2)
     return dark.clamp_(-0.3, 0.85)
 
@@ -651,47 +654,53 @@ def _brows(s: _Stage, picture: Tensor) -> None:
 def _mouth(s: _Stage, picture: Tensor) -> None:
     p = s.person
     u = {k: s.mean(k) for k in (10, 12, 15, 17, 20, 23, 24, 25, 26)}
-    shut = (1 - 0.95 * u[24]) * (1 - 0.6 * u[17])
-    part = 0.07 * u[25] * (1 - 0.9 * u[24])
-    drop = 0.24 * u[26] * (1 - 0.6 * u[24])
-    wide = 0.25 + 0.04 * p["mouth_width"] + 0.1 * u[12] + 0.14 * u[20] + 0.02 * u[15]
-    wide = wide - 0.1 * u[23] - 0.06 * u[26] - 0.03 * u[17] - 0.02 * u[24]
+    shut = (1 - 0.95 * u[24]) * (1 - 0.5 * u[17])
+    part = 0.085 * u[25] * (1 - 0.9 * u[24])
+    drop = 0.26 * u[26] * (1 - 0.6 * u[24])
+    wide = 0.26 + 0.04 * p["mouth_width"] + 0.11 * u[12] + 0.15 * u[20]
+    wide = wide - 0.13 * u[23] - 0.07 * u[26] - 0.02 * u[17] - 0.02 * u[24]
     x = s.x - 0.06 * s.view["yaw"]
     across = x / wide
     square = across**2
-    pull = -0.14 * s.unit(12) + 0.15 * s.unit(15) + 0.03 * s.unit(20)
-    corner = s.both(pull) + 0.07 * u[17]
-    y = s.y - 0.5 + 0.05 * u[17] + 0.015 * u[10] - 0.01 * u[20]
-    middle = corner * (square - 0.4).clamp(max=0.7)
-    arch = (1 - square).clamp(min=-0.5)
-    flat = (1 - square * square).clamp(min=-0.5)
-    up = middle - flat * (0.3 * part + 0.075 * u[10] * shut)
-    low = middle + arch * (0.7 * part + drop) + flat * 0.02 * u[10] * shut
+    pull = -0.19 * s.unit(12) + 0.17 * s.unit(15) + 0.05 * s.unit(20)
+    corner = s.both(pull) + 0.09 * u[17]
+    y = s.y - 0.5 + 0.06 * u[17] + 0.01 * u[10] - 0.01 * u[20]
+    middle = corner * (square - 0.45).clamp(max=0.7)
+    arch, flat = 1 - square, 1 - square * square
+    # A stretched mouth opens to a box, a dropped jaw to an oval, a smile to a bowl.
+    opened = torch.lerp(arch, flat, u[20].clamp(max=1))
+    up = middle - flat * (0.3 * part * (1 - u[12]) + 0.09 * u[10] * shut)
+    up = up - arch * 0.3 * drop
+    low = middle + opened * (0.7 * part * (1 + 0.5 * u[12]) + 0.7 * drop)
+    low = low + flat * 0.025 * u[10] * shut
     full = 0.75 + 0.5 * p["lip"]
-    thin = (1 - 0.9 * u[24]) * (1 - 0.55 * u[23]) * (1 - 0.25 * u[12])
+    thin = (1 - 0.9 * u[24]) * (1 - 0.2 * u[23]) * (1 - 0.25 * u[12])
+    thin = thin * (1 - 0.3 * u[20])
     bow = 1 - 0.25 * torch.exp(-((x / 0.035) ** 2))
-    above = up - flat * bow * 0.062 * full * thin * (1 - 0.3 * u[20])
-    below = low + arch * 0.08 * full * thin * (1 - 0.3 * u[20]) * (1 + 0.3 * u[17])
+    above = up - flat * bow * 0.062 * full * thin
+    below = low + arch * 0.08 * full * thin * (1 + 0.4 * u[17])
+    end = (across.abs() - 1) * wide
     skin = _skin_color(s)
     red = torch.tensor([0.72, 0.30, 0.30], device=skin.device).expand_as(skin)
     lips = torch.lerp(skin * 0.72, red * (0.5 + 0.6 * skin), 0.45)
     lips = lips + (p["lip_color"][:, 0] - 0.5) * torch.tensor(
         [0.1, -0.06, -0.02], device=skin.device
     )
-    mask = s.fill(torch.maximum(above - y, y - below))
+    mask = s.fill(torch.maximum(torch.maximum(above - y, y - below), end))
     shade = 0.85 + 0.3 * (y > (up + low) / 2).float()
     _paint(picture, lips[:, :, None, None] * shade[:, None], mask)
-    inside = s.fill(torch.maximum(up - y, y - low) + 0.004)
+    inside = s.fill(torch.maximum(torch.maximum(up - y, y - low) + 0.004, end))
     _paint(picture, torch.full_like(skin, 0.1) + red * 0.22, inside)
     tongue = ((x / (0.7 * wide)) ** 2 + ((y - low + 0.0) / 0.09) ** 2).sqrt() - 1
     _paint(picture, red + 0.04, inside * s.fill(tongue * 0.08) * (u[26] > 0.15))
     gap = low - up
-    teeth = s.fill(y - up - 0.075) * s.fill((across.abs() - 0.9) * wide)
+    teeth = s.fill(y - up - 0.085 + 0.045 * u[26] * (1 - u[12]))
+    teeth = teeth * s.fill(end + 0.1 * wide)
     lower = s.fill(low - 0.04 - y) * ((u[20] + u[10]) > 0.3)
     both = torch.maximum(teeth, lower * (gap > 0.05))
     _paint(picture, torch.full_like(skin, 0.95), inside * both)
     seam = s.line(y - (up + low) / 2, 0.018 + 0.012) * (1 - inside)
-    seam = seam * s.fill((across.abs() - 1.03) * wide)
+    seam = seam * s.fill(end - 0.01)
     _paint(picture, lips * 0.35, (0.7 + 0.25 * u[24]) * seam)
     pit = (across.abs() - 1.04) * wide
     pit = torch.exp(-((pit / 0.045) ** 2) - ((y - middle) / 0.045) ** 2)
@@ -760,8 +769,9 @@ def _photographed(s: _Stage, picture: Tensor, key: int) -> Tensor:
     if bool((v["noise"] > 0).any()):
         n, _, h, w = picture.shape
         own = (v["back_1"][:, 0, 0] * 2**24).long() + key
+        zero = torch.zeros((), device=own.device)
         grain = _mixed(_mixed(own)[:, None] + torch.arange(h * w, device=own.device))
-        total = sum((grain >> shift & 0xFFFF).float() for shift in (0, 16, 32))
+        total = sum(((grain >> k & 0xFFFF).float() for k in (0, 16, 32)), zero)
         bell = (total / 0x8000 - 3).view(n, 1, h, w)
         picture = picture + v["noise"][:, None] * bell
     return (picture.clamp_(0, 1) * 255 + 0.5).to(torch.uint8)
