@@ -1702,3 +1702,34 @@ def printed_sweep(
         f"{values[best]:g}. {inside} of them lie within one standard error of a "
         f"single run, {error:.2f} points, around their mean {mean:.2f}."
     )
+
+
+def face_rows(
+    images: ArrayLike, columns: Sequence[str], rows: Sequence[str]
+) -> tuple[Figure, str]:
+    """Faces in rows of views and columns of expressions.
+
+    Parameters
+    ----------
+    images : array, (rows * columns, 3, height, width) uint8
+        Row by row.
+    columns, rows : sequence of str
+        What the columns and the rows show.
+    """
+    pictures = np.asarray(images).transpose(0, 2, 3, 1)
+    across = len(columns)
+    figure = Figure(figsize=(WIDTH, 0.25 + WIDTH / across * len(rows)), dpi=DPI)
+    grid = figure.subplots(
+        len(rows), across, squeeze=False, gridspec_kw={"wspace": 0.05, "hspace": 0.05}
+    )
+    top = 1 - 0.25 / figure.get_figheight()
+    figure.subplots_adjust(left=0, right=1, top=top, bottom=0)
+    for axes, picture in zip(grid.flat, pictures, strict=True):
+        axes.imshow(picture, interpolation="antialiased")
+        axes.axis("off")
+    for axes, name in zip(grid[0], columns, strict=True):
+        axes.set_title(name, loc="center", fontweight="normal", pad=3)
+    return figure, (
+        f"Rendered faces in {len(rows)} rows: {_listed(rows)}; the columns are "
+        f"{_listed(columns)}."
+    )
