@@ -561,9 +561,11 @@ def _folds(s: _Stage) -> Tensor:
     dark += seventeen * (0.5 * arc + boss * (0.45 * dimples - 0.2))
     # Lips tight (23) or pressed (24): bulges around the mouth.
     rim = s.line(y - 0.6 - 0.4 * ax**2, 0.028) * torch.exp(-((ax / 0.19) ** 4))
-    dark += rim * (0.12 + 0.3 * s.mean(24))
+    dark += rim * (0.12 + 0.45 * s.mean(24))
+    roll = s.line(y - 0.42 + 0.3 * ax**2, 0.026) * torch.exp(-((ax / 0.2) ** 4))
+    dark += 0.3 * s.mean(24) * roll
     purse = torch.exp(-(((ax - 0.21) / 0.05) ** 2) - ((y - 0.5) / 0.11) ** 2)
-    dark += s.mean(23) * (0.4 * purse - 0.15 * s.spot(0.0, 0.4, 0.14, 0.05))
+    dark += s.mean(23) * (0.6 * purse - 0.2 * s.spot(0.0, 0.4, 0.14, 0.05))
     dark += 0.1 * ten * torch.exp(-((ax / 0.12) ** 2) - ((y - 0.33) / 0.06) ** 2)
     return dark.clamp_(-0.3, 0.85)
 
@@ -654,7 +656,7 @@ def _brows(s: _Stage, picture: Tensor) -> None:
 def _mouth(s: _Stage, picture: Tensor) -> None:
     p = s.person
     u = {k: s.mean(k) for k in (10, 12, 15, 17, 20, 23, 24, 25, 26)}
-    shut = (1 - 0.95 * u[24]) * (1 - 0.5 * u[17])
+    shut = (1 - 0.95 * u[24]) * (1 - 0.25 * u[17])
     part = 0.085 * u[25] * (1 - 0.9 * u[24])
     drop = 0.26 * u[26] * (1 - 0.6 * u[24])
     wide = 0.26 + 0.04 * p["mouth_width"] + 0.11 * u[12] + 0.15 * u[20]
@@ -663,7 +665,7 @@ def _mouth(s: _Stage, picture: Tensor) -> None:
     across = x / wide
     square = across**2
     pull = -0.19 * s.unit(12) + 0.17 * s.unit(15) + 0.05 * s.unit(20)
-    corner = s.both(pull) + 0.09 * u[17]
+    corner = s.both(pull) + 0.06 * u[17]
     y = s.y - 0.5 + 0.06 * u[17] + 0.01 * u[10] - 0.01 * u[20]
     middle = corner * (square - 0.45).clamp(max=0.7)
     arch, flat = 1 - square, 1 - square * square
@@ -682,7 +684,7 @@ def _mouth(s: _Stage, picture: Tensor) -> None:
     end = (across.abs() - 1) * wide
     skin = _skin_color(s)
     red = torch.tensor([0.72, 0.30, 0.30], device=skin.device).expand_as(skin)
-    lips = torch.lerp(skin * 0.72, red * (0.5 + 0.6 * skin), 0.45)
+    lips = torch.lerp(skin * 0.72, red * (0.5 + 0.6 * skin), 0.6)
     lips = lips + (p["lip_color"][:, 0] - 0.5) * torch.tensor(
         [0.1, -0.06, -0.02], device=skin.device
     )
@@ -699,9 +701,9 @@ def _mouth(s: _Stage, picture: Tensor) -> None:
     lower = s.fill(low - 0.04 - y) * ((u[20] + u[10]) > 0.3)
     both = torch.maximum(teeth, lower * (gap > 0.05))
     _paint(picture, torch.full_like(skin, 0.95), inside * both)
-    seam = s.line(y - (up + low) / 2, 0.018 + 0.012) * (1 - inside)
+    seam = s.line(y - (up + low) / 2, 0.03) * (1 - inside)
     seam = seam * s.fill(end - 0.01)
-    _paint(picture, lips * 0.35, (0.7 + 0.25 * u[24]) * seam)
+    _paint(picture, lips * 0.35, (0.7 + 0.25 * (u[24] + u[23])).clamp(max=0.95) * seam)
     pit = (across.abs() - 1.04) * wide
     pit = torch.exp(-((pit / 0.045) ** 2) - ((y - middle) / 0.045) ** 2)
     deep = 0.2 + 0.5 * (u[12] + u[15] + u[24] + u[23] + u[20]).clamp(max=1)
