@@ -27,65 +27,46 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from fersep import records
-from fersep.data.faces import (
-    SPLITS,
-    Card,
-    DataError,
-    Faces,
-    fingerprint,
-    split_by_group,
-)
+from fersep.data import faces
+from fersep.data.faces import SPLITS, Card, DataError, Faces
 
 #: The action units that move a face, and what each does.
 ACTION_UNITS = {
-    1: "inner brow raiser",
-    2: "outer brow raiser",
-    4: "brow lowerer",
-    5: "upper lid raiser",
-    6: "cheek raiser",
-    7: "lid tightener",
-    9: "nose wrinkler",
-    10: "upper lip raiser",
-    11: "nasolabial deepener",
-    12: "lip corner puller",
-    15: "lip corner depressor",
-    17: "chin raiser",
-    20: "lip stretcher",
-    23: "lip tightener",
-    24: "lip pressor",
-    25: "lips part",
+    1: "inner brow raiser", 2: "outer brow raiser", 4: "brow lowerer",
+    5: "upper lid raiser", 6: "cheek raiser", 7: "lid tightener",
+    9: "nose wrinkler", 10: "upper lip raiser", 11: "nasolabial deepener",
+    12: "lip corner puller", 15: "lip corner depressor", 17: "chin raiser",
+    20: "lip stretcher", 23: "lip tightener", 24: "lip pressor", 25: "lips part",
     26: "jaw drop",
-}
+}  # fmt: skip
 UNITS = tuple(ACTION_UNITS)
 
 #: Share of faces of each expression that show a unit, after Du, Tao and Martinez
 #: (2014), Table 1. Units of the prototype, known only to be above .7, stand at .9.
+_SHARES = {
+    "NE": "",
+    "HA": "12:.9 25:.9 6:.51",
+    "SA": "4:.9 15:.9 1:.6 6:.5 11:.26 17:.67",
+    "SU": "1:.9 2:.9 25:.9 26:.9 5:.66",
+    "FE": "1:.9 4:.9 20:.9 25:.9 2:.57 5:.63 26:.33",
+    "AN": "4:.9 7:.9 24:.9 10:.26 17:.52 23:.29",
+    "DI": "9:.9 10:.9 17:.9 4:.31 24:.26",
+    "HS": "1:.9 2:.9 12:.9 25:.9 5:.64 26:.67",
+    "HD": "10:.9 12:.9 25:.9 4:.32 6:.61 9:.59",
+    "SF": "1:.9 4:.9 20:.9 25:.9 2:.46 5:.24 6:.34 15:.3",
+    "SA_": "4:.9 15:.9 6:.26 7:.48 11:.2 17:.5",
+    "SS": "1:.9 4:.9 25:.9 26:.9 2:.27 6:.31",
+    "SD": "4:.9 10:.9 1:.49 6:.61 9:.2 11:.35 15:.54 17:.47 25:.43",
+    "FA": "4:.9 20:.9 25:.9 5:.4 7:.39 10:.3 11:.33",
+    "FS": "1:.9 2:.9 5:.9 20:.9 25:.9 4:.47 10:.35 11:.22 26:.51",
+    "AS": "4:.9 25:.9 26:.9 5:.35 7:.5 10:.34",
+    "AD": "4:.9 10:.9 17:.9 7:.6 9:.57 24:.36",
+    "DS": "1:.9 2:.9 5:.9 10:.9 4:.45 9:.37 17:.66 24:.33",
+}
 EXPRESSIONS: dict[str, dict[int, float]] = {
-    "NE": {},
-    "HA": {12: 0.9, 25: 0.9, 6: 0.51},
-    "SA": {4: 0.9, 15: 0.9, 1: 0.6, 6: 0.5, 11: 0.26, 17: 0.67},
-    "SU": {1: 0.9, 2: 0.9, 25: 0.9, 26: 0.9, 5: 0.66},
-    "FE": {1: 0.9, 4: 0.9, 20: 0.9, 25: 0.9, 2: 0.57, 5: 0.63, 26: 0.33},
-    "AN": {4: 0.9, 7: 0.9, 24: 0.9, 10: 0.26, 17: 0.52, 23: 0.29},
-    "DI": {9: 0.9, 10: 0.9, 17: 0.9, 4: 0.31, 24: 0.26},
-    "HS": {1: 0.9, 2: 0.9, 12: 0.9, 25: 0.9, 5: 0.64, 26: 0.67},
-    "HD": {10: 0.9, 12: 0.9, 25: 0.9, 4: 0.32, 6: 0.61, 9: 0.59},
-    "SF": {1: 0.9, 4: 0.9, 20: 0.9, 25: 0.9, 2: 0.46, 5: 0.24, 6: 0.34, 15: 0.3},
-    "SA_": {4: 0.9, 15: 0.9, 6: 0.26, 7: 0.48, 11: 0.2, 17: 0.5},
-    "SS": {1: 0.9, 4: 0.9, 25: 0.9, 26: 0.9, 2: 0.27, 6: 0.31},
-    "SD": {
-        4: 0.9, 10: 0.9, 1: 0.49, 6: 0.61, 9: 0.2, 11: 0.35, 15: 0.54, 17: 0.47,
-        25: 0.43,
-    },
-    "FA": {4: 0.9, 20: 0.9, 25: 0.9, 5: 0.4, 7: 0.39, 10: 0.3, 11: 0.33},
-    "FS": {
-        1: 0.9, 2: 0.9, 5: 0.9, 20: 0.9, 25: 0.9, 4: 0.47, 10: 0.35, 11: 0.22,
-        26: 0.51,
-    },
-    "AS": {4: 0.9, 25: 0.9, 26: 0.9, 5: 0.35, 7: 0.5, 10: 0.34},
-    "AD": {4: 0.9, 10: 0.9, 17: 0.9, 7: 0.6, 9: 0.57, 24: 0.36},
-    "DS": {1: 0.9, 2: 0.9, 5: 0.9, 10: 0.9, 4: 0.45, 9: 0.37, 17: 0.66, 24: 0.33},
-}  # fmt: skip
+    code: {int(u): float(p) for u, p in (pair.split(":") for pair in text.split())}
+    for code, text in _SHARES.items()
+}
 
 #: Training images of RAF-DB in each class, which the rendered classes follow.
 COUNTS = {
@@ -115,27 +96,19 @@ VIEW = (
     "occluder_x", "occluder_y", "gaze_x", "gaze_y", "back_1", "back_2", "back_3",
 )  # fmt: skip
 
-#: Spread of each part of a view; shares for grey and occluder.
-DIFFICULTIES: dict[str, dict[str, float]] = {
-    "easy": {
-        "yaw": 0.1, "pitch": 0.06, "roll": 0.06, "zoom": 0.04, "shift": 0.03,
-        "light": 0.4, "contrast": 0.1, "brightness": 0.08, "warmth": 0.05,
-        "blur": 0.0, "noise": 0.01, "grey": 0.0, "occluder": 0.0, "stray": 0.0,
-        "weakest": 0.4,
-    },
-    "default": {
-        "yaw": 0.32, "pitch": 0.16, "roll": 0.16, "zoom": 0.1, "shift": 0.08,
-        "light": 0.9, "contrast": 0.3, "brightness": 0.2, "warmth": 0.15,
-        "blur": 0.8, "noise": 0.04, "grey": 0.12, "occluder": 0.12, "stray": 0.06,
-        "weakest": 0.4,
-    },
-    "hard": {
-        "yaw": 0.5, "pitch": 0.25, "roll": 0.3, "zoom": 0.16, "shift": 0.12,
-        "light": 1.2, "contrast": 0.45, "brightness": 0.3, "warmth": 0.25,
-        "blur": 1.6, "noise": 0.08, "grey": 0.2, "occluder": 0.35, "stray": 0.12,
-        "weakest": 0.25,
-    },
+#: Spread of each part of a view; shares of grey, occluded and stray-unit images.
+_SPREADS = {
+    "yaw": (0.1, 0.2, 0.45), "pitch": (0.06, 0.1, 0.22), "roll": (0.06, 0.1, 0.25),
+    "zoom": (0.04, 0.07, 0.14), "shift": (0.03, 0.05, 0.1), "light": (0.4, 0.7, 1.2),
+    "contrast": (0.1, 0.2, 0.4), "brightness": (0.08, 0.12, 0.25),
+    "warmth": (0.05, 0.1, 0.2), "blur": (0.0, 0.7, 1.0), "noise": (0.01, 0.02, 0.05),
+    "grey": (0.0, 0.08, 0.2), "occluder": (0.0, 0.08, 0.3), "stray": (0.0, 0.04, 0.1),
+    "weakest": (0.4, 0.4, 0.25),
 }  # fmt: skip
+DIFFICULTIES: dict[str, dict[str, float]] = {
+    name: {part: spread[i] for part, spread in _SPREADS.items()}
+    for i, name in enumerate(("easy", "default", "hard"))
+}
 
 CARD = Card(
     name="Rendered faces",
@@ -163,9 +136,6 @@ IRISES = torch.tensor(
 )  # fmt: skip
 
 Array = NDArray[Any]
-
-# ---------------------------------------------------------------------------
-# Numbers from a counter
 
 
 def hashed(seed: int, stream: int, counters: Tensor, columns: int) -> Tensor:
@@ -301,10 +271,6 @@ def _spread(difficulty: str) -> dict[str, float]:
             f"difficulty must be one of {', '.join(DIFFICULTIES)}; got {difficulty!r}"
         )
     return DIFFICULTIES[difficulty]
-
-
-# ---------------------------------------------------------------------------
-# Drawing
 
 
 @dataclass
@@ -564,8 +530,8 @@ def _folds(s: _Stage) -> Tensor:
     dark += rim * (0.12 + 0.45 * s.mean(24))
     roll = s.line(y - 0.42 + 0.3 * ax**2, 0.026) * torch.exp(-((ax / 0.2) ** 4))
     dark += 0.3 * s.mean(24) * roll
-    purse = torch.exp(-(((ax - 0.21) / 0.05) ** 2) - ((y - 0.5) / 0.11) ** 2)
-    dark += s.mean(23) * (0.6 * purse - 0.2 * s.spot(0.0, 0.4, 0.14, 0.05))
+    purse = torch.exp(-(((ax - 0.22) / 0.06) ** 2) - ((y - 0.5) / 0.1) ** 2)
+    dark += s.mean(23) * (0.4 * purse - 0.2 * s.spot(0.0, 0.4, 0.14, 0.05))
     dark += 0.1 * ten * torch.exp(-((ax / 0.12) ** 2) - ((y - 0.33) / 0.06) ** 2)
     return dark.clamp_(-0.3, 0.85)
 
@@ -664,7 +630,7 @@ def _mouth(s: _Stage, picture: Tensor) -> None:
     x = s.x - 0.06 * s.view["yaw"]
     across = x / wide
     square = across**2
-    pull = -0.19 * s.unit(12) + 0.17 * s.unit(15) + 0.05 * s.unit(20)
+    pull = -0.19 * s.unit(12) + 0.17 * s.unit(15) + 0.1 * s.unit(20)
     corner = s.both(pull) + 0.06 * u[17]
     y = s.y - 0.5 + 0.06 * u[17] + 0.01 * u[10] - 0.01 * u[20]
     middle = corner * (square - 0.45).clamp(max=0.7)
@@ -698,7 +664,7 @@ def _mouth(s: _Stage, picture: Tensor) -> None:
     gap = low - up
     teeth = s.fill(y - up - 0.085 + 0.045 * u[26] * (1 - u[12]))
     teeth = teeth * s.fill(end + 0.1 * wide)
-    lower = s.fill(low - 0.04 - y) * ((u[20] + u[10]) > 0.3)
+    lower = s.fill(low - 0.04 - y) * (u[10] > 0.3)
     both = torch.maximum(teeth, lower * (gap > 0.05))
     _paint(picture, torch.full_like(skin, 0.95), inside * both)
     seam = s.line(y - (up + low) / 2, 0.03) * (1 - inside)
@@ -706,7 +672,7 @@ def _mouth(s: _Stage, picture: Tensor) -> None:
     _paint(picture, lips * 0.35, (0.7 + 0.25 * (u[24] + u[23])).clamp(max=0.95) * seam)
     pit = (across.abs() - 1.04) * wide
     pit = torch.exp(-((pit / 0.045) ** 2) - ((y - middle) / 0.045) ** 2)
-    deep = 0.2 + 0.5 * (u[12] + u[15] + u[24] + u[23] + u[20]).clamp(max=1)
+    deep = 0.2 + 0.5 * (u[12] + u[15] + u[24] + u[20]).clamp(max=1)
     _paint(picture, skin * 0.4, pit * deep)
 
 
@@ -777,10 +743,6 @@ def _photographed(s: _Stage, picture: Tensor, key: int) -> Tensor:
         bell = (total / 0x8000 - 3).view(n, 1, h, w)
         picture = picture + v["noise"][:, None] * bell
     return (picture.clamp_(0, 1) * 255 + 0.5).to(torch.uint8)
-
-
-# ---------------------------------------------------------------------------
-# The data sets
 
 
 def labels_of(name: str, size: int) -> Tensor:
@@ -888,7 +850,7 @@ def load(
     images = drawn(name, size, image_size, seed, difficulty)
     labels = labels_of(name, size)
     groups = [f"person {i // IMAGES_PER_PERSON}" for i in range(size)]
-    parts = split_by_group(labels.numpy(), groups, seed)
+    parts = faces.split_by_group(labels.numpy(), groups, seed)
     mine = np.flatnonzero(parts == SPLITS.index(split))
     mine = mine[np.random.default_rng(seed + 1).permutation(len(mine))]
     chosen = torch.from_numpy(np.ascontiguousarray(images[mine]))
@@ -901,7 +863,7 @@ def load(
         [groups[i] for i in mine.tolist()],
         CARD,
         {},
-        fingerprint(chosen, numbers),
+        faces.fingerprint(chosen, numbers),
     )
 
 
@@ -940,7 +902,11 @@ def _draw_all(
     # Batches that stay in the processor's cache are drawn fastest.
     batch = max(1, 60_000 // image_size**2)
     for start in tqdm(
-        range(0, size, batch), desc=f"drawing {name}", leave=False, file=sys.stdout
+        range(0, size, batch),
+        desc=f"drawing {name}",
+        leave=False,
+        file=sys.stdout,
+        mininterval=1,
     ):
         index = torch.arange(start, min(start + batch, size))
         images, _ = draw(
