@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fersep import data
-from fersep.data import rendered
+from fersep.data import face, rendered
 from fersep.data.faces import DataError
 
 #: Where each unit must be seen: rows and columns of the picture, from 0 to 1.
@@ -45,8 +45,8 @@ def some(index: list[int], seed: int = 0, difficulty: str = "hard") -> torch.Ten
 def plain_people(n: int) -> torch.Tensor:
     """Persons without beard and glasses, which would hide what a unit does."""
     people = rendered.people(0, torch.arange(n))
-    people[:, rendered.PERSON.index("beard")] = 0
-    people[:, rendered.PERSON.index("glasses")] = 0
+    people[:, face.PERSON.index("beard")] = 0
+    people[:, face.PERSON.index("glasses")] = 0
     return people
 
 
@@ -70,14 +70,14 @@ def test_a_smaller_set_holds_the_same_first_images() -> None:
     assert np.array_equal(small, large[:21])
 
 
-@pytest.mark.parametrize("unit", rendered.UNITS)
+@pytest.mark.parametrize("unit", face.UNITS)
 def test_each_unit_changes_its_own_region(unit: int) -> None:
     people = plain_people(8)
-    view = rendered.front_view(8)
-    neutral = rendered.units_of({}).expand(8, -1, -1)
-    moved = rendered.units_of({unit: 1.0}).expand(8, -1, -1)
-    before = rendered.render(neutral, people, view, 48).float()
-    after = rendered.render(moved, people, view, 48).float()
+    view = face.front_view(8)
+    neutral = face.units_of({}).expand(8, -1, -1)
+    moved = face.units_of({unit: 1.0}).expand(8, -1, -1)
+    before = face.render(neutral, people, view, 48).float()
+    after = face.render(moved, people, view, 48).float()
     change = (after - before).abs().mean(1)
     top, bottom = (round(48 * edge) for edge in REGIONS[unit])
     inside = change[:, top:bottom].sum((1, 2))
@@ -88,11 +88,11 @@ def test_each_unit_changes_its_own_region(unit: int) -> None:
 
 
 def test_each_side_of_the_face_moves_alone() -> None:
-    units = rendered.units_of({})
-    units[:, 0, rendered.UNITS.index(12)] = 1
-    view, people = rendered.front_view(), plain_people(1)
-    plain = rendered.render(rendered.units_of({}), people, view).float()
-    change = (rendered.render(units, people, view).float() - plain).abs().mean((0, 1))
+    units = face.units_of({})
+    units[:, 0, face.UNITS.index(12)] = 1
+    view, people = face.front_view(), plain_people(1)
+    plain = face.render(face.units_of({}), people, view).float()
+    change = (face.render(units, people, view).float() - plain).abs().mean((0, 1))
     assert change[28:, :24].sum() > 3 * change[28:, 24:].sum() > 0
 
 
@@ -135,7 +135,7 @@ def test_person_and_expression_are_independent() -> None:
     labels = rendered.labels_of("rendered_basic", n)
     people = rendered.people(0, torch.arange(n) // rendered.IMAGES_PER_PERSON)
     for trait in ("skin", "age", "beard", "glasses"):
-        ranks = people[:, rendered.PERSON.index(trait)].argsort().argsort().float()
+        ranks = people[:, face.PERSON.index(trait)].argsort().argsort().float()
         for label in range(7):
             pair = torch.stack([ranks, (labels == label).float()])
             assert abs(float(torch.corrcoef(pair)[0, 1])) < 0.025
@@ -149,7 +149,7 @@ def test_units_follow_the_table() -> None:
     shown = (units.mean(1) > 0).float().mean(0)
     want = rendered.expected_units(["HA"])[0]
     assert (shown - want).abs().max() < 0.02
-    strength = units.mean(1)[:, rendered.UNITS.index(12)]
+    strength = units.mean(1)[:, face.UNITS.index(12)]
     assert 0.3 < float(strength[strength > 0].min()) < float(strength.max()) <= 1
 
 
@@ -168,7 +168,7 @@ def test_wrong_options_are_refused_in_one_sentence() -> None:
     with pytest.raises(DataError, match="leave root out"):
         data.load("rendered_basic", "faces")
     with pytest.raises(DataError, match="action unit 3 is not drawn"):
-        rendered.units_of({3: 1.0})
+        face.units_of({3: 1.0})
 
 
 def test_a_killed_drawing_leaves_nothing_that_is_read(
