@@ -152,7 +152,7 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[Any]], caption: str) -
     from IPython.display import HTML
 
     lines = [
-        '<div class="fersep-table"><table>',
+        '<div class="fersep-table"><table class="table">',
         f"<caption>{html.escape(caption)}</caption>",
         "<thead><tr>",
         *(f'<th scope="col">{html.escape(head)}</th>' for head in headers),

@@ -352,13 +352,17 @@ def _same_setting(record: Mapping[str, Any], extra: str) -> bool:
     return bool(parameters.get("width") == 64 and parameters.get("lam") == lam)
 
 
-def in_figures(value: Mapping[str, Any], digits: int = 3) -> str:
-    """Write a recorded value with its 95 % interval, if seeds allow one."""
+def in_figures(value: Mapping[str, Any]) -> str:
+    """Write a recorded value with its 95 % interval, if seeds allow one.
+
+    Cosines and the like have no unit and three decimals, percentages two.
+    """
+    digits = 2 if value["unit"] else 3
     ours = interval(value["mean"], value["spread"], value["n"])
     text = f"{value['mean']:.{digits}f}"
     if ours:
         text += f" [{ours[0]:.{digits}f}, {ours[1]:.{digits}f}]"
-    return text.replace("-", "−")
+    return f"{text} {value['unit']}".rstrip().replace("-", "−")
 
 
 def outdated(record: Mapping[str, Any]) -> bool:
