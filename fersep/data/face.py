@@ -242,8 +242,8 @@ def _light(s: _Stage) -> Tensor:
 def _body(s: _Stage, picture: Tensor) -> None:
     p, hair = s.person, _hair_color(s)
     long = (p["length"] > 0.5).float()
-    back = torch.maximum(s.ax - 0.9, -1.1 - s.y)
-    back = torch.maximum(back, s.y - (0.2 + 1.2 * p["length"]))
+    end = (s.y - 0.9 * p["length"]).clamp(min=0)
+    back = torch.maximum(s.ax - 0.9 + 0.7 * end**2, -1.1 - s.y)
     round_top = ((s.x / 0.94) ** 2 + ((s.y + 0.15) / 0.98) ** 2).sqrt() - 1
     shape = torch.where(s.y < -0.1, round_top, back)
     _paint(picture, hair * 0.7, s.fill(shape) * long)
@@ -293,7 +293,7 @@ def _folds(s: _Stage) -> Tensor:
     """Return how dark (n, h, w) the folds of the skin make it."""
     p = s.person
     ax, y = s.ax, s.y
-    age = 0.3 * (p["age"] - 0.5).clamp(min=0)
+    age = 0.3 * (p["age"] - 0.65).clamp(min=0)
     one, two, four = s.unit(1), s.unit(2), s.mean(4)
     nine, ten = s.mean(9), s.mean(10)
     dark = 0.16 * s.spot(0.31, -0.1, 0.24, 0.14)
@@ -343,7 +343,7 @@ def _folds(s: _Stage) -> Tensor:
     seventeen = s.mean(17)
     arc = s.line(y - 0.655 - 0.9 * ax**2, 0.03) * torch.exp(-((ax / 0.2) ** 4))
     boss = torch.exp(-((ax / 0.17) ** 2) - ((y - 0.79) / 0.09) ** 2)
-    dimples = 0.5 + 0.5 * torch.cos(ax * 75) * torch.cos((y - 0.79) * 75)
+    dimples = 0.5 + 0.5 * torch.cos(s.x * 70 + 30 * y) * torch.cos(y * 62 - 22 * s.x)
     dark += seventeen * (0.5 * arc + boss * (0.45 * dimples - 0.2))
     # Lips tight (23) or pressed (24): bulges around the mouth.
     rim = s.line(y - 0.6 - 0.4 * ax**2, 0.028) * torch.exp(-((ax / 0.19) ** 4))
@@ -450,7 +450,7 @@ def _mouth(s: _Stage, picture: Tensor) -> None:
     x = s.x - 0.06 * s.view["yaw"]
     across = x / wide
     square = across**2
-    pull = -0.19 * s.unit(12) + 0.17 * s.unit(15) + 0.1 * s.unit(20)
+    pull = -0.19 * s.unit(12) + 0.15 * s.unit(15) + 0.07 * s.unit(20)
     corner = s.both(pull) + 0.06 * u[17]
     y = s.y - 0.5 + 0.06 * u[17] + 0.01 * u[10] - 0.01 * u[20]
     middle = corner * (square - 0.45).clamp(max=0.7)
@@ -458,15 +458,16 @@ def _mouth(s: _Stage, picture: Tensor) -> None:
     # A stretched mouth opens to a box, a dropped jaw to an oval, a smile to a bowl.
     opened = torch.lerp(arch, flat, u[20].clamp(max=1))
     up = middle - flat * (0.3 * part * (1 - u[12]) + 0.09 * u[10] * shut)
-    up = up - arch * 0.3 * drop
-    low = middle + opened * (0.7 * part * (1 + 0.5 * u[12]) + 0.7 * drop)
+    oval = arch.clamp(min=0).sqrt()
+    up = up - oval * 0.3 * drop
+    low = middle + opened * 0.7 * part * (1 + 0.5 * u[12]) + oval * 0.7 * drop
     low = low + flat * 0.025 * u[10] * shut
     full = 0.75 + 0.5 * p["lip"]
     thin = (1 - 0.9 * u[24]) * (1 - 0.2 * u[23]) * (1 - 0.25 * u[12])
     thin = thin * (1 - 0.3 * u[20])
     bow = 1 - 0.25 * torch.exp(-((x / 0.035) ** 2))
     above = up - flat * bow * 0.062 * full * thin
-    below = low + arch * 0.08 * full * thin * (1 + 0.4 * u[17])
+    below = low + torch.lerp(arch, oval, 0.5) * 0.08 * full * thin * (1 + 0.4 * u[17])
     end = (across.abs() - 1) * wide
     skin = _skin_color(s)
     red = torch.tensor([0.72, 0.30, 0.30], device=skin.device).expand_as(skin)
@@ -479,8 +480,8 @@ def _mouth(s: _Stage, picture: Tensor) -> None:
     _paint(picture, lips[:, :, None, None] * shade[:, None], mask)
     inside = s.fill(torch.maximum(torch.maximum(up - y, y - low) + 0.004, end))
     _paint(picture, torch.full_like(skin, 0.1) + red * 0.22, inside)
-    tongue = ((x / (0.7 * wide)) ** 2 + ((y - low + 0.0) / 0.09) ** 2).sqrt() - 1
-    _paint(picture, red + 0.04, inside * s.fill(tongue * 0.08) * (u[26] > 0.15))
+    tongue = ((x / (0.7 * wide)) ** 2 + ((y - low - 0.02) / 0.09) ** 2).sqrt() - 1
+    _paint(picture, red + 0.04, inside * s.fill(tongue * 0.08) * (u[26] > 0.3))
     gap = low - up
     teeth = s.fill(y - up - 0.085 + 0.045 * u[26] * (1 - u[12]))
     teeth = teeth * s.fill(end + 0.1 * wide)
@@ -503,13 +504,16 @@ def _hair(s: _Stage, picture: Tensor) -> None:
     parting = (p["part"] - 0.5) * 0.8
     fringe = 0.06 * p["fringe"] * torch.cos((s.x - parting) * 9)
     front = s.y - (line - fringe + 0.9 * (s.x - parting * 0.3) ** 2 * s.ax)
-    side = 0.70 + 0.06 * p["width"] - s.ax
-    side = torch.maximum(side, s.y - (0.0 + 0.25 * p["length"]))
+    temple = 0.72 + 0.07 * p["width"]
+    side = (1 - ((s.x / temple) ** 2 + ((s.y - 0.25) / 1.15) ** 2).sqrt()) * 0.7
+    side = torch.maximum(side, s.y + 0.05 - 0.3 * p["length"])
     cap = ((s.x / 0.92) ** 2 + ((s.y + 0.1) / 1.0) ** 2).sqrt() - 1
     shape = torch.maximum(torch.minimum(front, side), cap)
-    strands = 0.9 + 0.12 * torch.cos(s.x * 26 + 6 * s.y + 9 * p["part"])
-    gloss = 0.25 * torch.exp(-(((s.y + 0.8) / 0.08) ** 2))
-    color = _hair_color(s)[:, :, None, None] * (strands + gloss)[:, None]
+    angle = torch.atan2(s.x - 0.5 * parting, 1.3 + s.y)
+    strands = torch.cos(angle * 31 + 9 * p["part"]) + torch.cos(angle * 53 + 4 * s.y)
+    gloss = torch.exp(-(((cap + 0.14) / 0.06) ** 2))
+    shine = 0.88 + 0.07 * strands + 0.22 * gloss
+    color = _hair_color(s)[:, :, None, None] * shine[:, None]
     _paint(picture, color, s.fill(shape) * there)
 
 
