@@ -21,6 +21,9 @@ MENDS = (
         'search-button__button pst-js-only" title="Search" aria-label="Search" data',
         'search-button__button pst-js-only" title="Search" data',
     ),
+    # bibliographies and their entries claim roles that they do not fill
+    (' role="doc-biblioentry"', ""),
+    ('<div role="list" class="citation-list">', '<div class="citation-list">'),
     ('<summary aria-label="Toggle hidden content">', "<summary>"),
     *(
         (f' title="{mode}"></i>', "></i>")
