@@ -74,6 +74,8 @@ def _for_readers(cell: nbformat.NotebookNode, root: Path) -> None:
             image = cell.metadata.setdefault("mystnb", {}).setdefault("image", {})
             image["alt"] = alt
         if "text" in output:
+            if not output.text.strip():  # a progress bar that wiped itself out
+                continue
             output.text = relative(output.text, root)
         for kind, content in data.items():
             if kind.startswith("text/") and isinstance(content, str):
