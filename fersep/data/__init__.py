@@ -8,6 +8,7 @@ one side only.
 from __future__ import annotations
 
 from importlib import import_module
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -64,13 +65,19 @@ def load(
             raise DataError(
                 f"{name} has no option {option!r}; its options are {', '.join(known)}"
             )
+    for option in ("image_size", "size", "seed"):
+        value = options.get(option, 48)
+        if isinstance(value, bool) or not isinstance(value, Integral):
+            raise DataError(f"{option} must be a whole number, got {value!r}")
     if options.get("image_size", 48) < 8:
         raise DataError(
             f"image_size must be at least 8 pixels, got {options['image_size']}"
         )
     if options.get("size", 0) < 0:
         raise DataError(f"size must be 0 or more, got {options['size']}")
-    faces: Faces = import_module(NAMES[name]).load(name, root, split, **options)
+    if options.get("seed", 0) < 0:
+        raise DataError(f"seed must be 0 or more, got {options['seed']}")
+    faces: Faces = import_module(NAMES[name]).load(name, root or None, split, **options)
     return faces
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
 import shutil
 import sys
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -46,6 +48,8 @@ class Card:
     name, source, people, consent, license, labels, biases : str
     redistributable : bool
         False keeps the faces out of pages.
+    citation : str
+        Empty where there is nothing to cite.
     """
 
     name: str
@@ -56,6 +60,7 @@ class Card:
     labels: str
     biases: str
     redistributable: bool
+    citation: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,8 +145,8 @@ def load_listing(
     kept = np.asarray(index["kept"], dtype=np.int64)
     if len(kept) == 0:
         raise DataError(
-            f"{root} has no image that can be read; give the folder that holds the "
-            f"images of {name}"
+            f"{root} has no image that can be read{left_out(index['skipped'])}; give "
+            f"the folder that holds the images of {name}"
         )
     labels = np.asarray(listing.labels, dtype=np.int64)[kept]
     classes, labels = only_present(listing.classes, labels)
@@ -156,6 +161,8 @@ def load_listing(
     else:
         parts = given_splits([listing.splits[i] for i in kept], labels, groups, seed)
     mine = np.flatnonzero(parts == SPLITS.index(split))
+    if listing.splits is None:
+        _say_missing_classes(root, split, classes, labels, groups, mine)
     order = np.random.default_rng(seed + 1).permutation(len(mine))
     mine = mine[order]
     if size:
@@ -180,6 +187,26 @@ def load_listing(
     )
 
 
+def _say_missing_classes(
+    root: Path,
+    split: str,
+    classes: Sequence[str],
+    labels: Array,
+    groups: Sequence[str],
+    mine: Array,
+) -> None:
+    for c in sorted(set(range(len(classes))) - set(labels[mine].tolist())):
+        its = np.flatnonzero(labels == c).tolist()
+        people = sorted({groups[i] for i in its})
+        warnings.warn(
+            f"{classes[c]} has no {split} image: number of its images in {root}: "
+            f"{len(its)}, of people on them by the file names: {len(people)}, the "
+            f"first is {people[0]}; add images of more people, or name the people in "
+            "faces.csv",
+            stacklevel=3,
+        )
+
+
 def fingerprint(images: Tensor, labels: Tensor) -> str:
     """Return a hash of images and labels."""
     digest = hashlib.sha256(np.ascontiguousarray(images.numpy()).data)
@@ -201,7 +228,7 @@ def split_by_group(labels: Array, groups: Sequence[str], seed: int) -> Array:
     """Return 0, 1 or 2 (train, validation, test) for each image, whole groups together.
 
     Each class comes close to 70, 10 and 20 percent. Rare classes are placed first; a
-    class of three groups that show nothing else has one in every split.
+    class of three groups has one in every split wherever that robs no other class.
     """
     rng = np.random.default_rng(seed)
     names = sorted(set(groups))
@@ -231,7 +258,23 @@ def split_by_group(labels: Array, groups: Sequence[str], seed: int) -> Array:
             put(waiting.pop(0), 0)
         for g in waiting:
             put(g, int(np.argmax(want[:, c] - has[:, c])))
+    _fill_empty(part, counts, has)
     return part[of_group]
+
+
+def _fill_empty(part: Array, counts: Array, has: Array) -> None:
+    """Move small groups to splits that lack one of their classes, robbing no class."""
+    for c in np.argsort(counts.sum(0), kind="stable").tolist():
+        owners = np.flatnonzero(counts[:, c])
+        if len(owners) < 3:
+            continue
+        for where in (0, 2, 1):
+            for g in owners[np.argsort(counts[owners].sum(1), kind="stable")].tolist():
+                spare = has[part[g]] - counts[g]
+                if has[where, c] == 0 and (spare[counts[g] > 0] > 0).all():
+                    has[part[g]] = spare
+                    has[where] += counts[g]
+                    part[g] = where
 
 
 def given_splits(
@@ -283,9 +326,10 @@ def stratified(labels: Array, number: int) -> Array:
 def near_duplicates(images: Array, groups: Sequence[str]) -> list[str]:
     """Join the groups of images that are nearly the same.
 
-    Candidates agree in at least 62 of 64 signs of neighboring brightness (a difference
-    hash); they are joined if their small grey copies then differ by less than 4 of 255
-    on average.
+    Candidates agree in at least 56 of 64 signs of neighboring brightness (a difference
+    hash); they are joined if small grey copies of them correlate above .98 or differ by
+    less than 1 of 255 on average. Two photographs of one scene stay apart; the same
+    photograph brightened or compressed again does not.
 
     Parameters
     ----------
@@ -298,14 +342,17 @@ def near_duplicates(images: Array, groups: Sequence[str]) -> list[str]:
     """
     n = len(images)
     bits = np.empty((n, 64), dtype=np.float32)
-    small = np.empty((n, 16, 16), dtype=np.float32)
+    small = np.empty((n, 256), dtype=np.float32)
     for start in range(0, n, 2000):
         grey = torch.from_numpy(np.array(images[start : start + 2000])).float().mean(1)
         shrink = torch.nn.functional.adaptive_avg_pool2d
         rows = shrink(grey[:, None], (8, 9))[:, 0]
         signs = (rows[:, :, 1:] > rows[:, :, :-1]).flatten(1)
         bits[start : start + 2000] = signs.float().mul(2).sub(1).numpy()
-        small[start : start + 2000] = shrink(grey[:, None], (16, 16))[:, 0].numpy()
+        copies = shrink(grey[:, None], (16, 16)).flatten(1)
+        small[start : start + 2000] = copies.numpy()
+    centered = small - small.mean(1, keepdims=True)
+    centered /= np.linalg.norm(centered, axis=1, keepdims=True) + 1e-6
     parent = {g: g for g in groups}
 
     def root(g: str) -> str:
@@ -316,9 +363,12 @@ def near_duplicates(images: Array, groups: Sequence[str]) -> list[str]:
 
     for start in range(0, n, 1000):
         agree = bits[start : start + 1000] @ bits[start:].T
-        first, second = np.nonzero(agree >= 60)
+        first, second = np.nonzero(agree >= 48)
         for i, j in zip(first + start, second + start, strict=True):
-            if i < j and np.abs(small[i] - small[j]).mean() < 4:
+            if i >= j:
+                continue
+            same = np.abs(small[i] - small[j]).mean() < 1
+            if same or centered[i] @ centered[j] > 0.98:
                 a, b = sorted((root(groups[int(i)]), root(groups[int(j)])))
                 parent[b] = a
     return [root(g) for g in groups]
@@ -403,12 +453,18 @@ def _decode_all(
 def read_image(path: Path, size: int) -> Array | None:
     """Return an image file as (3, size, size) uint8, or None if it cannot be read.
 
-    The largest square around the middle is kept; orientation marks are obeyed.
+    The largest square around the middle is kept; orientation marks are obeyed. Grey
+    pictures of 16 bits are brought to 8; those of 32 bits have no known white.
     """
     try:
         with Image.open(path) as image:
             image.draft("RGB", (2 * size, 2 * size))
-            upright = ImageOps.exif_transpose(image).convert("RGB")
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode.startswith("I;16"):
+                upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
+            if upright.mode in ("I", "F"):
+                return None
+            upright = upright.convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
     square = ImageOps.fit(upright, (size, size), Image.Resampling.LANCZOS)
@@ -433,3 +489,42 @@ def checked_root(name: str, root: str | Path | None) -> Path:
             f"root {root} is no folder; give the folder that holds the files of {name}"
         )
     return folder
+
+
+def read_table(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
+    """Return the rows of a table with a header, all cells without outer spaces.
+
+    Raises
+    ------
+    DataError
+        If the file is no comma-separated UTF-8 text or lacks a needed column.
+    """
+    raw = path.read_bytes()
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise DataError(
+            f"line {line} of {path} is not UTF-8 text; save the table as UTF-8"
+        ) from None
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        columns = [(c or "").strip() for c in reader.fieldnames or []]
+        reader.fieldnames = columns
+        if not set(needed) <= set(columns):
+            raise DataError(
+                f"{path} needs the columns {' and '.join(needed)} in its first line, "
+                f"separated by commas, got {', '.join(columns) or 'nothing'}"
+            )
+        return [{c: (row[c] or "").strip() for c in columns} for row in reader]
+    except csv.Error as error:
+        raise DataError(
+            f"line {reader.line_num + 1} of {path} cannot be read ({error}); save the "
+            "table as comma-separated text"
+        ) from None
+
+
+def left_out(skipped: Mapping[str, int]) -> str:
+    """Return in words why files were left out, to stand inside a message."""
+    reasons = ", ".join(f"{reason}: {n}" for reason, n in skipped.items() if n)
+    return f" (left out: {reasons})" if reasons else ""

@@ -5,7 +5,7 @@ Layout: ``images/*.jpg`` and ``data/legend.csv`` with ``user.id,image,emotion``.
 
 from __future__ import annotations
 
-import csv
+import os
 import re
 from collections import Counter
 from pathlib import Path
@@ -18,7 +18,9 @@ from fersep.data.faces import (
     Faces,
     Listing,
     checked_root,
+    left_out,
     load_listing,
+    read_table,
 )
 from fersep.records import BASIC_CLASSES
 
@@ -44,6 +46,7 @@ CARD = Card(
     biases="Half neutral, two fifths happy, very few fearful; most images of disgust "
     "show one single person; public figures, most of them adult men.",
     redistributable=False,
+    citation="muxspace/facial_expressions, commit 5fb9c13a, Apache License 2.0",
 )
 
 
@@ -71,21 +74,9 @@ def listed(root: Path) -> Listing:
             f"{legend} is missing; give the root of a copy of {CARD.source}, which "
             "holds data/legend.csv and images/"
         )
-    with legend.open(newline="", encoding="utf-8-sig") as lines:
-        reader = csv.DictReader(lines)
-        columns = reader.fieldnames or []
-        if not {"image", "emotion"} <= set(columns):
-            raise DataError(
-                f"{legend} needs the columns image and emotion in its first line, got "
-                f"{', '.join(columns) or 'nothing'}"
-            )
-        rows = [
-            ((r["image"] or "").strip(), (r["emotion"] or "").strip().lower())
-            for r in reader
-        ]
-    folder = root / "images"
-    files = {p.name: p for p in sorted(folder.glob("*")) if p.is_file()}
-    files = {n: p for n, p in files.items() if p.suffix.lower() in SUFFIXES}
+    table = read_table(legend, ("image", "emotion"))
+    rows = [(row["image"], row["emotion"].lower()) for row in table]
+    files = set(image_names(root / "images"))
     skipped: Counter[str] = Counter()
     said: dict[str, list[str]] = {}
     for image, emotion in rows:
@@ -105,19 +96,31 @@ def listed(root: Path) -> Listing:
             skipped["rows that contradict each other"] += len(emotions)
             continue
         skipped["row that repeats another"] += len(emotions) - 1
-        paths.append(files[image])
+        paths.append(root / "images" / image)
         labels.append(EMOTIONS[emotions[0]])
         groups.append(person(image))
     if not paths:
         raise DataError(
-            f"{root} has no image with a usable row in {legend.name}; give the root of "
-            f"a copy of {CARD.source}"
+            f"{root} has no image with a usable row in {legend.name}"
+            f"{left_out(skipped)}; give the root of a copy of {CARD.source}"
         )
     kept = Counter({reason: n for reason, n in skipped.items() if n})
     return Listing(paths, labels, groups, None, BASIC_CLASSES, kept)
 
 
+def image_names(folder: Path) -> list[str]:
+    """Return the names of the image files in a folder; thousands take no time."""
+    if not folder.is_dir():
+        raise DataError(
+            f"{folder} is missing; give the root of a copy of {CARD.source}, which "
+            "holds data/legend.csv and images/"
+        )
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if entry.is_file()]
+    return [n for n in names if os.path.splitext(n)[1].lower() in SUFFIXES]
+
+
 def person(file_name: str) -> str:
     """Return the lower-case name before the number, else the whole file name."""
-    found = re.fullmatch(r"(.*[^\W\d].*?)_(\d+)", Path(file_name).stem)
+    found = re.fullmatch(r"(.*[^\W\d].*?)_(\d+)", os.path.splitext(file_name)[0])
     return found[1].lower() if found else file_name.lower()

@@ -7,7 +7,6 @@ person.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
 from pathlib import Path
@@ -21,7 +20,9 @@ from fersep.data.faces import (
     Faces,
     Listing,
     checked_root,
+    left_out,
     load_listing,
+    read_table,
 )
 from fersep.records import BASIC_CLASSES, COMPOUND_CLASSES
 
@@ -92,8 +93,8 @@ def listed(root: Path) -> Listing:
         rows = _from_folders(root, skipped)
     if not rows:
         raise DataError(
-            f"{root} holds no image in one of the layouts {LAYOUTS}; an image ends in "
-            f"{', '.join(sorted(SUFFIXES))}"
+            f"{root} holds no image in one of the layouts {LAYOUTS}"
+            f"{left_out(skipped)}; an image ends in {', '.join(sorted(SUFFIXES))}"
         )
     classes, numbers = named_classes(sorted({label for _, label, _, _ in rows}))
     splits = [split for _, _, split, _ in rows]
@@ -103,6 +104,12 @@ def listed(root: Path) -> Listing:
             f"some images have a split but {bare.relative_to(root)} has none; name it "
             "for all or for none"
         )
+    for needed in ("train", "test"):
+        if any(splits) and needed not in splits:
+            raise DataError(
+                f"{root} names splits but has no {needed} image; add some, or leave "
+                "the splits out and they are made here, person by person"
+            )
     return Listing(
         [path for path, _, _, _ in rows],
         [numbers[label] for _, label, _, _ in rows],
@@ -144,6 +151,8 @@ def _images(folder: Path, root: Path, skipped: Counter[str]) -> list[Path]:
     found = []
     inside = root.resolve()
     for path in sorted(folder.rglob("*")):
+        if path.is_symlink() and not path.exists():
+            skipped["link to nothing"] += 1
         if not path.is_file() or path.name.startswith("."):
             continue
         if path.suffix.lower() not in SUFFIXES:
@@ -184,23 +193,9 @@ def _from_folders(
 
 def _from_table(root: Path, skipped: Counter[str]) -> list[tuple[Path, str, str, str]]:
     table = root / "faces.csv"
-    with table.open(newline="", encoding="utf-8-sig") as lines:
-        reader = csv.DictReader(lines)
-        columns = [c.strip() for c in reader.fieldnames or []]
-        reader.fieldnames = columns
-        if not {"path", "label"} <= set(columns):
-            raise DataError(
-                f"{table} needs the columns path and label in its first line, got "
-                f"{', '.join(columns) or 'nothing'}"
-            )
-        table_rows = [
-            {k: (v or "").strip() for k, v in row.items() if isinstance(k, str)}
-            for row in reader
-        ]
     inside = root.resolve()
-    seen: set[Path] = set()
-    rows = []
-    for number, row in enumerate(table_rows, start=2):
+    said: dict[Path, list[tuple[str, str, str]]] = {}
+    for number, row in enumerate(read_table(table, ("path", "label")), start=2):
         path = root / row["path"]
         split = row.get("split", "").lower()
         if not path.resolve().is_relative_to(inside):
@@ -217,10 +212,16 @@ def _from_table(root: Path, skipped: Counter[str]) -> list[tuple[Path, str, str,
             skipped["row without a label"] += 1
         elif not path.is_file():
             skipped["row without an image file"] += 1
-        elif path in seen:
-            skipped["row that repeats another"] += 1
         else:
-            seen.add(path)
             who = row.get("person", "").lower() or person(Path(row["path"]))
-            rows.append((path, row["label"], SPLIT_WORDS.get(split, ""), who))
+            facts = (row["label"], SPLIT_WORDS.get(split, ""), who)
+            said.setdefault(path, []).append(facts)
+    rows = []
+    for path, known in said.items():
+        if len(set(known)) > 1:
+            skipped["rows that contradict each other"] += len(known)
+        else:
+            skipped["row that repeats another"] += len(known) - 1
+            rows.append((path, *known[0]))
+    skipped += Counter()  # drops reasons that were met zero times
     return rows
