@@ -366,9 +366,14 @@ def in_figures(value: Mapping[str, Any]) -> str:
 
 
 def outdated(record: Mapping[str, Any]) -> bool:
-    """Tell whether a recorded run was computed by code that has changed since."""
-    before = record["provenance"].get("code", {})
-    return any(records.module_hash(name) != known for name, known in before.items())
+    """Tell whether a recorded run was computed by code that has changed since.
+
+    A record that does not say which code made it counts as outdated.
+    """
+    before = record["provenance"].get("code")
+    return before is None or any(
+        records.module_hash(name) != known for name, known in before.items()
+    )
 
 
 def load_records(folder: Path) -> list[dict[str, Any]]:

@@ -351,3 +351,4 @@ def test_outdated_code_is_noticed():
     assert not verdicts.outdated(now)
     assert verdicts.outdated({"provenance": {"code": {"fersep.equations": "old"}}})
     assert verdicts.outdated({"provenance": {"code": {"fersep.gone": "old"}}})
+    assert verdicts.outdated({"provenance": {}})
