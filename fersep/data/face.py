@@ -180,7 +180,7 @@ def _stage(units: Tensor, person: Tensor, view: Tensor, size: int) -> _Stage:
     v = {k: c[:, None, None] for k, c in zip(VIEW, view.T, strict=True)}
     pixel = 2 / size
     axis = (torch.arange(size, device=units.device) + 0.5) * pixel - 1
-    zoom = 0.9 * torch.exp(-v["zoom"])
+    zoom = 0.86 * torch.exp(-v["zoom"])
     cos, sin = torch.cos(v["roll"]) * zoom, torch.sin(v["roll"]) * zoom
     across = axis[None, None, :] - v["shift_x"]
     down = axis[None, :, None] - v["shift_y"] + 0.06
@@ -323,7 +323,7 @@ def _folds(s: _Stage) -> Tensor:
     # Lower lid drawn tight (7).
     tight = s.line(y - 0.0 + 0.1 * (ax - 0.31) ** 2, 0.022)
     tight *= torch.exp(-(((ax - 0.31) / 0.2) ** 4))
-    dark += s.both(0.4 * s.unit(7)) * tight
+    dark += s.both(0.55 * s.unit(7)) * tight
     # Furrow from the nose to the mouth (11, and with 9, 10, 12).
     twelve = s.unit(12)
     t = ((y - 0.16) / 0.4).clamp(0, 1)
@@ -347,9 +347,9 @@ def _folds(s: _Stage) -> Tensor:
     dark += seventeen * (0.5 * arc + boss * (0.45 * dimples - 0.2))
     # Lips tight (23) or pressed (24): bulges around the mouth.
     rim = s.line(y - 0.6 - 0.4 * ax**2, 0.028) * torch.exp(-((ax / 0.19) ** 4))
-    dark += rim * (0.12 + 0.45 * s.mean(24))
-    roll = s.line(y - 0.42 + 0.3 * ax**2, 0.026) * torch.exp(-((ax / 0.2) ** 4))
-    dark += 0.3 * s.mean(24) * roll
+    dark += rim * (0.12 + 0.55 * s.mean(24))
+    pale = torch.exp(-((ax / 0.27) ** 4) - ((y - 0.5) / 0.07) ** 4)
+    dark -= 0.3 * s.mean(24) * pale
     purse = torch.exp(-(((ax - 0.22) / 0.06) ** 2) - ((y - 0.5) / 0.1) ** 2)
     dark += s.mean(23) * (0.4 * purse - 0.2 * s.spot(0.0, 0.4, 0.14, 0.05))
     dark += 0.1 * ten * torch.exp(-((ax / 0.12) ** 2) - ((y - 0.33) / 0.06) ** 2)
@@ -390,9 +390,9 @@ def _eyes(s: _Stage, picture: Tensor) -> None:
     across = (s.ax - space) / (0.165 * size)
     y = s.y + 0.1 + (p["eye_tilt"] - 0.4) * 0.04 * across
     arch = 1 - across**2
-    raised = 0.085 + 0.08 * five - 0.045 * seven - 0.015 * six - 0.025 * nine
+    raised = 0.085 + 0.08 * five - 0.055 * seven - 0.015 * six - 0.025 * nine
     raised = raised - 0.012 * s.unit(4) * (1 - five)
-    lower = 0.055 + 0.015 * five - 0.04 * seven - 0.04 * six - 0.02 * nine
+    lower = 0.055 + 0.015 * five - 0.05 * seven - 0.04 * six - 0.02 * nine
     top = s.both(raised.clamp(min=0.018)) * size * arch
     bottom = s.both(lower.clamp(min=0.004)) * size * arch
     lid = s.line(y + top + 0.055, 0.022) * torch.exp(-((across / 1.05) ** 4))
@@ -445,13 +445,13 @@ def _mouth(s: _Stage, picture: Tensor) -> None:
     shut = (1 - 0.95 * u[24]) * (1 - 0.25 * u[17])
     part = 0.085 * u[25] * (1 - 0.9 * u[24])
     drop = 0.26 * u[26] * (1 - 0.6 * u[24])
-    wide = 0.26 + 0.04 * p["mouth_width"] + 0.11 * u[12] + 0.15 * u[20]
-    wide = wide - 0.13 * u[23] - 0.07 * u[26] - 0.02 * u[17] - 0.02 * u[24]
+    wide = 0.26 + 0.04 * p["mouth_width"] + 0.11 * u[12] + 0.19 * u[20]
+    wide = wide - 0.13 * u[23] - 0.07 * u[26] - 0.02 * u[17] + 0.05 * u[24]
     x = s.x - 0.06 * s.view["yaw"]
     across = x / wide
     square = across**2
     pull = -0.19 * s.unit(12) + 0.15 * s.unit(15) + 0.07 * s.unit(20)
-    corner = s.both(pull) + 0.06 * u[17]
+    corner = s.both(pull) + 0.03 * u[17]
     y = s.y - 0.5 + 0.06 * u[17] + 0.01 * u[10] - 0.01 * u[20]
     middle = corner * (square - 0.45).clamp(max=0.7)
     arch, flat = 1 - square, 1 - square * square
@@ -488,12 +488,16 @@ def _mouth(s: _Stage, picture: Tensor) -> None:
     lower = s.fill(low - 0.04 - y) * (u[10] > 0.3)
     both = torch.maximum(teeth, lower * (gap > 0.05))
     _paint(picture, torch.full_like(skin, 0.95), inside * both)
-    seam = s.line(y - (up + low) / 2, 0.03) * (1 - inside)
+    seam = s.line((y - (up + low) / 2) / (1 + 0.15 * u[24]), 0.03) * (1 - inside)
     seam = seam * s.fill(end - 0.01)
-    _paint(picture, lips * 0.35, (0.7 + 0.25 * (u[24] + u[23])).clamp(max=0.95) * seam)
+    _paint(
+        picture,
+        lips * (0.35 - 0.2 * u[24][:, 0]),
+        (0.7 + 0.25 * (u[24] + u[23])).clamp(max=0.95) * seam,
+    )
     pit = (across.abs() - 1.04) * wide
     pit = torch.exp(-((pit / 0.045) ** 2) - ((y - middle) / 0.045) ** 2)
-    deep = 0.2 + 0.5 * (u[12] + u[15] + u[24] + u[20]).clamp(max=1)
+    deep = 0.2 + 0.5 * (u[12] + u[15] + u[20]).clamp(max=1)
     _paint(picture, skin * 0.4, pit * deep)
 
 

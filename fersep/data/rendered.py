@@ -88,7 +88,7 @@ IMAGES_PER_PERSON = 6
 #: Spread of each part of a view; shares of grey, occluded and stray-unit images.
 _SPREADS = {
     "yaw": (0.1, 0.2, 0.45), "pitch": (0.06, 0.1, 0.22), "roll": (0.06, 0.1, 0.25),
-    "zoom": (0.04, 0.07, 0.14), "shift": (0.03, 0.05, 0.1), "light": (0.4, 0.7, 1.2),
+    "zoom": (0.04, 0.07, 0.14), "shift": (0.03, 0.05, 0.1), "light": (0.3, 0.7, 1.2),
     "contrast": (0.1, 0.2, 0.4), "brightness": (0.08, 0.12, 0.25),
     "warmth": (0.05, 0.1, 0.2), "blur": (0.0, 0.7, 1.0), "noise": (0.01, 0.02, 0.05),
     "grey": (0.0, 0.08, 0.2), "occluder": (0.0, 0.08, 0.3), "stray": (0.0, 0.04, 0.1),
