@@ -80,6 +80,7 @@ def static_html(
     return "\n".join(
         [
             '<div class="fersep-explore" style="background:#fff;color:#222;'
+            "color-scheme:light;"
             'padding:0.5rem;">',
             '<div style="display:flex;flex-wrap:wrap;gap:0.75rem;align-items:center;">',
             f'<label style="flex:1 1 16rem;">{html.escape(label)} '
