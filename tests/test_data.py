@@ -240,6 +240,7 @@ def test_a_table_names_people_and_splits(tmp_path):
     rows += [rows[1], "bilder/no.jpeg,fear,train,p0", "bilder/gesicht_ä1.jpeg,,train,p"]
     rows += [rows[40].replace("fear", "angry")]  # the last face, told twice
     (tmp_path / "faces.csv").write_text("\r\n".join(rows), encoding="utf-8-sig")
+    write(tmp_path / "bilder" / "übrig.png", 99)
     parts = everything("folder", tmp_path, image_size=16)
     assert [len(p) for p in parts] == [20, 10, 9]
     assert parts[0].classes == ("FE", "AN")
@@ -249,6 +250,7 @@ def test_a_table_names_people_and_splits(tmp_path):
         "row without an image file": 1,
         "row without a label": 1,
         "rows that contradict each other": 2,
+        "image file without a row": 1,
     }
 
 
@@ -315,11 +317,13 @@ def test_links_that_leave_the_folder_are_left_out(tmp_path):
     outside = write(tmp_path / "outside.png", 1)
     class_folders(tmp_path / "faces")
     (tmp_path / "faces" / "happy" / "link.png").symlink_to(outside)
+    write(tmp_path / "faces" / "stray.png", 5)
     (tmp_path / "faces" / "happy" / "gone.png").symlink_to("nowhere.png")
     (tmp_path / "faces" / "happy" / "loop.png").symlink_to("loop.png")
     (tmp_path / "faces" / "happy" / "notes.txt").write_text("x")
     train = data.load("folder", tmp_path / "faces", image_size=16)
     assert train.skipped == {
+        "image outside the class folders": 1,
         "link that leaves the root": 1,
         "link to nothing": 2,
         "file that is no image": 1,

@@ -181,13 +181,20 @@ def _from_folders(
     if parts and "train" not in parts.values():
         raise DataError(f"{root} has split folders but no train folder; add one")
     rows = []
-    for place, split in parts.items() if parts else [(root, "")]:
+    places = parts or {root: ""}
+    for place in {root, *places}:
+        stray = [p for p in place.iterdir() if p.is_file()]
+        skipped["image outside the class folders"] += sum(
+            p.suffix.lower() in SUFFIXES for p in stray
+        )
+    for place, split in places.items():
         for folder in sorted(p for p in place.iterdir() if p.is_dir()):
             if folder.name.startswith("."):
                 continue
             for path in _images(folder, root, skipped):
                 group = person(path.relative_to(root))
                 rows.append((path, folder.name, split, group))
+    skipped += Counter()  # drops reasons that were met zero times
     return rows
 
 
@@ -195,6 +202,7 @@ def _from_table(root: Path, skipped: Counter[str]) -> list[tuple[Path, str, str,
     table = root / "faces.csv"
     inside = root.resolve()
     said: dict[Path, list[tuple[str, str, str]]] = {}
+    named: set[Path] = set()
     for number, row in enumerate(read_table(table, ("path", "label")), start=2):
         path = root / row["path"]
         split = row.get("split", "").lower()
@@ -208,6 +216,7 @@ def _from_table(root: Path, skipped: Counter[str]) -> list[tuple[Path, str, str,
                 f"line {number} of {table} has the split {row['split']!r}; use "
                 f"{', '.join(SPLITS)}"
             )
+        named.add(path.resolve())
         if not row["label"]:
             skipped["row without a label"] += 1
         elif not path.is_file():
@@ -223,5 +232,7 @@ def _from_table(root: Path, skipped: Counter[str]) -> list[tuple[Path, str, str,
         else:
             skipped["row that repeats another"] += len(known) - 1
             rows.append((path, *known[0]))
+    others = [p for p in _images(root, root, Counter()) if p.resolve() not in named]
+    skipped["image file without a row"] += len(others)
     skipped += Counter()  # drops reasons that were met zero times
     return rows
