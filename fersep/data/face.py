@@ -510,7 +510,8 @@ def _hair(s: _Stage, picture: Tensor) -> None:
     front = s.y - (line - fringe + 0.9 * (s.x - parting * 0.3) ** 2 * s.ax)
     temple = 0.72 + 0.07 * p["width"]
     side = (1 - ((s.x / temple) ** 2 + ((s.y - 0.25) / 1.15) ** 2).sqrt()) * 0.7
-    side = torch.maximum(side, s.y + 0.05 - 0.3 * p["length"])
+    lowest = 0.3 * p["length"] + 2 * (p["length"] > 0.5).float()
+    side = torch.maximum(side, s.y + 0.05 - lowest)
     cap = ((s.x / 0.92) ** 2 + ((s.y + 0.1) / 1.0) ** 2).sqrt() - 1
     shape = torch.maximum(torch.minimum(front, side), cap)
     angle = torch.atan2(s.x - 0.5 * parting, 1.3 + s.y)

@@ -310,7 +310,7 @@ def load(
         If an option is out of range.
     """
     _spread(difficulty)
-    if root is not None:
+    if root:
         raise DataError(f"{name} is drawn, not read; leave root out (it was {root!r})")
     least = 3 * IMAGES_PER_PERSON * len(CLASSES[name])
     size = size or FULL_SIZE[name]
