@@ -98,8 +98,11 @@ def file_faults(html: Path, page: str) -> list[str]:
         # Sphinx writes the file's name where an author gives no text.
         if len(alt) < 10 or re.search(r"\.(png|jpe?g|svg|gif)$", alt):
             faults.append(f"alt: {str(image.get('src'))[:60]} has {alt!r}")
-    faults += [f"private: {word}" for word in private_words(path.read_text("utf-8"))]
     shown = tree.get_text()
+    faults += [f"private: {word}" for word in private_words(path.read_text("utf-8"))]
+    host = socket.gethostname()
+    if re.search(rf"(?<![\w-]){re.escape(host)}(?![\w-])", shown) and not in_book(host):
+        faults.append(f"private: the name of this machine, {host}")
     if "Traceback (most recent call last)" in shown or tree.select(".traceback"):
         faults.append("traceback: the page shows one")
     for output in tree.select(".output.stderr"):
@@ -132,14 +135,19 @@ def _link_fault(path: Path, link: str) -> str:
 
 
 def private_words(text: str) -> list[str]:
-    """Return the places and names of this machine that a text shows."""
+    """Return the places of this machine that a text shows."""
     text = re.sub(r"data:[\w/+.-]+;base64,[\w+/=]*", "", text)
     places = {str(ROOT), str(Path.home()), sys.prefix, "/tmp"}
     patterns = [rf"(?<![\w.~-]){re.escape(place)}/[\w.-]+" for place in places]
-    host = socket.gethostname()
-    if host != "localhost":
-        patterns.append(rf"(?<![\w-]){re.escape(host)}(?![\w-])")
     return [match.group() for p in patterns for match in re.finditer(p, text)]
+
+
+@cache
+def in_book(name: str) -> bool:
+    """Tell whether a machine's name is a word that the book uses anyway."""
+    sources = [*(ROOT / "book").glob("*.[im]*"), *(ROOT / "fersep").rglob("*.py")]
+    word = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])")
+    return any(word.search(path.read_text("utf-8")) for path in sources)
 
 
 def browser_faults(browser: Browser, html: Path, page: str) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import re
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,16 @@ def test_fault_in_the_dark_is_found(clean, browser, tmp_path):
     faults = browser_faults(browser, html, "book/01_first.html")
     assert faults
     assert all("color-contrast (dark)" in fault for fault in faults)
+
+
+def test_name_of_the_machine_is_found(clean, tmp_path, monkeypatch):
+    monkeypatch.setattr(socket, "gethostname", lambda: "annas-laptop-7")
+    html = tmp_path / "html"
+    shutil.copytree(clean.path("_build", "html"), html)
+    page = html / "book" / "02_second.html"
+    assert file_faults(html, "book/02_second.html") == []
+    page.write_text(page.read_text("utf-8").replace("<p>", "<p>annas-laptop-7 ", 1))
+    assert kinds(file_faults(html, "book/02_second.html")) == {"private"}
 
 
 @pytest.mark.parametrize(

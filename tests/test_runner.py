@@ -13,6 +13,7 @@ import time
 import nbformat
 import psutil
 import pytest
+from filelock import FileLock
 from miniature import Miniature, miniature
 
 from fersep.records import RECORD_MIME
@@ -55,7 +56,7 @@ def test_nothing_changed_nothing_runs(book):
     start = time.monotonic()
     done = book.command("book")
     assert done.returncode == 0
-    assert done.stdout.splitlines() == ["Open _build/html/index.html"]
+    assert done.stdout == "Open _build/html/index.html\n"
     assert html.stat().st_mtime_ns == before
     assert time.monotonic() - start < 20
 
@@ -231,6 +232,23 @@ def test_killed_runner_leaves_nothing_half_written(book):
     done = book.command("run")
     assert done.returncode == 0
     assert ran(done) == ["02_second"]
+
+
+def test_two_builds_never_run_kernels_at_once(book):
+    book.replace("book/02_second.ipynb", "total = size + 1", "total = size + 2")
+    with FileLock(book.path("_build", "runner.lock")):
+        second = subprocess.Popen(
+            [sys.executable, "-u", "book/_ext/commands.py", "run"],
+            cwd=book.root,
+            env={**os.environ, "PYTHONPATH": str(book.root)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert "Another build" in second.stdout.readline()
+        assert second.poll() is None
+    rest, _ = second.communicate(timeout=60)
+    assert "02_second" in rest
+    assert second.returncode == 0
 
 
 def test_lost_record_comes_back_without_a_run(book):

@@ -31,7 +31,10 @@ def build_site(root: Path) -> None:
     if not (first.is_file() and stamp.is_file() and stamp.read_text() == key):
         stamp.unlink(missing_ok=True)
         jupyter_book = Path(sys.executable).with_name("jupyter-book")
-        if subprocess.run([jupyter_book, "build", "-q", "."], cwd=root).returncode:
+        order = [str(jupyter_book), "build", "-q", "."]
+        print("Building the pages", flush=True)
+        # Warnings come on the other stream and stay visible.
+        if subprocess.run(order, cwd=root, stdout=subprocess.DEVNULL).returncode:
             raise BookError("The pages were not built; the reason stands above.")
         stamp.write_text(key)
     print(f"Open {first.relative_to(root)}")
@@ -44,8 +47,10 @@ def site_key(root: Path) -> str:
         paths += [path for path in (root / folder).rglob("*") if path.is_file()]
     digest = hashlib.sha256()
     for path in sorted(paths):
-        if "__pycache__" not in path.parts and ".ipynb_checkpoints" not in path.parts:
-            digest.update(str(path.relative_to(root)).encode())
+        name = path.relative_to(root)
+        # Caches of Python, Jupyter and ruff are no part of the site.
+        if not any(part.startswith((".", "__pycache__")) for part in name.parts):
+            digest.update(str(name).encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -87,6 +92,8 @@ def main() -> int:
     except BookError as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 
