@@ -20,9 +20,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "compare", help="set a run's values beside this book's and the paper's"
     )
     compare.add_argument("notebook", help="the output file of a papermill run")
+    record = commands.add_parser(
+        "record", help="keep the records of executed chapters in one file"
+    )
+    record.add_argument("file", help="where, for example results/cpu/mine.json")
+    record.add_argument("notebooks", nargs="+", help="output files of papermill runs")
     order = parser.parse_args(arguments)
     try:
-        print(comparison(order.notebook))
+        if order.command == "compare":
+            print(comparison(order.notebook))
+        else:
+            records.keep(order.file, order.notebooks)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1

@@ -16,7 +16,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib import metadata
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -316,6 +316,35 @@ def compare(notebook: str | Path) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def keep(file: str | Path, notebooks: Sequence[str | Path]) -> None:
+    """Write the records of executed chapters into one JSON file, whole or not at all.
+
+    Such a file in ``results/cpu`` or ``results/gpu`` is a recorded run: the verdict
+    shows it apart from the runs of the build.
+
+    Raises
+    ------
+    ValueError
+        If a notebook holds no record, one of a smoke run, or one with a failed check.
+    """
+    found = [read(notebook) for notebook in notebooks]
+    for path, record in zip(notebooks, found, strict=True):
+        if record["profile"] == "smoke":
+            raise ValueError(
+                f"{path} is a smoke run, which is too small to keep; run it with "
+                "larger parameters, outside make book"
+            )
+        failed = [entry["id"] for entry in record["checks"] if not entry["ok"]]
+        if failed:
+            raise ValueError(f"{path} has failed checks: {', '.join(failed)}")
+    target = Path(file)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.name}.part")
+    text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+    part.write_text(text, encoding="utf-8")
+    part.replace(target)
 
 
 @cache

@@ -521,3 +521,28 @@ def test_command_says_what_is_wrong(tmp_path, capsys, content, words):
     error = capsys.readouterr().err
     assert words in error
     assert len(error.splitlines()) == 1
+
+
+def executed(folder, name, profile, ok=True):
+    body = {"chapter": name, "profile": profile, "checks": [{"id": "c", "ok": ok}]}
+    cell = new_code_cell("records.save()")
+    cell.outputs = [nbformat.v4.new_output("display_data", {records.RECORD_MIME: body})]
+    path = folder / f"{name}.ipynb"
+    nbformat.write(new_notebook(cells=[cell]), path)
+    return path
+
+
+def test_command_keeps_recorded_runs(tmp_path, capsys):
+    kept = tmp_path / "results" / "cpu" / "mine.json"
+    first, second = (executed(tmp_path, name, "own") for name in ("one", "two"))
+    assert main(["record", str(kept), str(first), str(second)]) == 0
+    assert [r["chapter"] for r in json.loads(kept.read_text())] == ["one", "two"]
+    before = kept.read_text()
+    quick = executed(tmp_path, "quick", "smoke")
+    assert main(["record", str(kept), str(first), str(quick)]) == 1
+    assert "is a smoke run" in capsys.readouterr().err
+    broken = executed(tmp_path, "broken", "own", ok=False)
+    assert main(["record", str(kept), str(broken)]) == 1
+    assert "has failed checks: c" in capsys.readouterr().err
+    assert kept.read_text() == before
+    assert [p.name for p in kept.parent.iterdir()] == ["mine.json"]
