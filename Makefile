@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := 0.13.9
 
-export FERSEP_PROFILE := $(PROFILE)
+book serve: export FERSEP_PROFILE := $(PROFILE)
 # Threads that spin while they wait would steal the cores from one another.
 export OMP_WAIT_POLICY := PASSIVE
 # Without compiled files every kernel would compile torch again.

@@ -12,6 +12,9 @@ from site_checks import browser_path
 
 pytest_plugins = ["pytester", "no_skips"]
 
+# The tests say themselves which profile they run.
+os.environ.pop("FERSEP_PROFILE", None)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order the tests: units, chapters, site. What is cheap fails first."""

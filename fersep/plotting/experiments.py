@@ -119,8 +119,11 @@ def training_curves(
         for name, runs, color, dash in pairs:
             rows = _array([run[key] for run in runs])
             for row in rows:
-                axes.plot(epochs, row, dash, color=color, lw=0.8, alpha=0.45)
-            axes.plot(epochs, rows.mean(0), dash, color=color, lw=2.2, label=name)
+                axes.plot(
+                    epochs, row, dash, color=color, lw=0.8, alpha=0.45, marker="."
+                )
+            mean = rows.mean(0)
+            axes.plot(epochs, mean, dash, color=color, lw=2.2, marker="o", label=name)
             ends.append(f"{key.replace('_', ' ')} with {name} {rows[:, -1].mean():.3g}")
         axes.set_title(title)
         axes.set_xlabel("epoch")
