@@ -4,8 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := 0.13.9
 
-book serve: export FERSEP_PROFILE := $(PROFILE)
-# Threads that spin while they wait would steal the cores from one another.
+book serve: # Threads that spin while they wait would steal the cores from one another.
 export OMP_WAIT_POLICY := PASSIVE
 # Without compiled files every kernel would compile torch again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -13,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: book test env browser lab serve student lock clean help
 
 book: env  ## run stale chapters and build the HTML (PROFILE=smoke, cpu or gpu)
-	@$(BIN)/python book/_ext/commands.py book
+	@FERSEP_PROFILE=$(PROFILE) $(BIN)/python book/_ext/commands.py book
 
 test: env browser  ## check the code, run units and chapters, open every page in a browser
 	$(BIN)/ruff check .
