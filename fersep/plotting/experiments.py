@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike
 
 from fersep.plotting.house import (
@@ -230,7 +230,7 @@ def class_recalls(
     _class_ticks(axes, [f"{classes[k]}\n{counts[k]}" for k in order])
     axes.set(ylim=(-4, 104), ylabel="recall, %")
     axes.set_xlabel("class and its number of training images")
-    axes.legend(loc="upper right", ncols=2)
+    figure.legend(loc="outside lower center", ncols=2)
     return figure, (
         "Recall of each class in percent, classes from the most to the fewest training "
         f"images. {'. '.join(parts)}."
@@ -402,6 +402,9 @@ def agreement_at(
             fontsize=8,
         )
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda n, _: f"{n:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.axhline(0, color=PALE, lw=1, zorder=0)
     axes.set_ylim(lowest - 0.08, 1.14)
     axes.set(
