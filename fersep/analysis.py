@@ -193,14 +193,31 @@ def mean_interval(values: Sequence[float]) -> Interval:
     mean = float(np.mean(values))
     if n == 1:
         return Interval(mean, float("nan"), float("nan"), 1)
-    error = float(np.std(values, ddof=1)) / n**0.5
-    half = float(stats.t.ppf(0.975, n - 1)) * error
-    p_value = (
-        float(2 * stats.t.sf(abs(mean) / error, n - 1))
-        if error > 0
-        else (1.0 if mean == 0 else 0.0)
-    )
-    return Interval(mean, mean - half, mean + half, n, p_value)
+    spread = float(np.std(values, ddof=1))
+    low, high = student_interval(mean, spread, n)
+    if spread == 0:
+        p_value = 1.0 if mean == 0 else 0.0
+    else:
+        p_value = float(2 * stats.t.sf(abs(mean) / spread * n**0.5, n - 1))
+    return Interval(mean, low, high, n, p_value)
+
+
+def student_interval(
+    mean: float, spread: float, n: int, level: float = 0.95
+) -> tuple[float, float]:
+    """Return Student's confidence interval of a mean.
+
+    Parameters
+    ----------
+    mean : float
+    spread : float
+        Standard deviation of the values, with n - 1 in the denominator.
+    n : int
+        How many values, at least 2.
+    level : float
+    """
+    half = float(stats.t.ppf(0.5 + level / 2, n - 1)) * spread / n**0.5
+    return mean - half, mean + half
 
 
 def paired_test(first: Sequence[float], second: Sequence[float]) -> Interval:

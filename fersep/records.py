@@ -13,10 +13,13 @@ import json
 import math
 import os
 import platform
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from importlib import metadata
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -390,6 +393,31 @@ def build_dir() -> Path:
         if (folder / "_toc.yml").is_file():
             return folder / "_build"
     return here / "_build"
+
+
+@contextmanager
+def whole_folder(folder: str | Path) -> Iterator[Path]:
+    """Give a hidden folder to fill; it becomes ``folder`` whole, or not at all.
+
+    Raises
+    ------
+    FileExistsError
+        If the folder is there already, or another process finished it meanwhile.
+    """
+    folder = Path(folder)
+    taken = FileExistsError(f"{folder} exists; choose a new name, or delete it first")
+    if folder.exists():
+        raise taken
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        yield part
+        part.rename(folder)
+    except BaseException as error:
+        shutil.rmtree(part, ignore_errors=True)
+        if isinstance(error, OSError) and folder.exists():
+            raise taken from None
+        raise
 
 
 def provenance(device: str | None = None) -> dict[str, Any]:

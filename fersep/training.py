@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -146,14 +144,7 @@ class Run:
         FileExistsError
             If the folder holds something already.
         """
-        folder = Path(folder)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        if folder.exists():
-            raise FileExistsError(
-                f"{folder} exists; choose a new name for the run, or delete it first"
-            )
-        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        try:
+        with records.whole_folder(folder) as part:
             torch.save(
                 {"model": self.model.state_dict(), "centers": self.centers},
                 part / "tensors.pt",
@@ -167,10 +158,6 @@ class Run:
             }
             text = json.dumps(facts, indent=1, allow_nan=False)
             (part / "run.json").write_text(text, encoding="utf-8")
-            part.rename(folder)
-        except BaseException:
-            shutil.rmtree(part, ignore_errors=True)
-            raise
 
     @classmethod
     def load(cls, folder: str | Path) -> Run:

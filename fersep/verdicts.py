@@ -10,7 +10,6 @@ A *number* of the paper gets a verdict only from the paper's own data: ``equal``
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import cache
@@ -87,10 +86,9 @@ def interval(
     """
     if n < 2 or spread is None:
         return None
-    from scipy.stats import t
+    from fersep.analysis import student_interval
 
-    half = float(t.ppf(0.5 + level / 2, n - 1)) * spread / math.sqrt(n)
-    return mean - half, mean + half
+    return student_interval(mean, spread, n, level)
 
 
 def number_verdict(

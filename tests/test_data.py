@@ -498,7 +498,7 @@ def test_a_killed_cache_is_never_read(tmp_path, build):
     put_legend(tmp_path, wild(tmp_path, people=130, shots=8))
     process = subprocess.Popen([sys.executable, "-c", LOAD, str(tmp_path)])
     deadline = time.monotonic() + 60
-    while not list((build / "data").glob(".part-*")):
+    while not list((build / "data").glob(".facial_expressions-*")):
         assert process.poll() is None, "the load ended before it could be killed"
         assert time.monotonic() < deadline
         time.sleep(0.001)

@@ -6,13 +6,12 @@ import csv
 import hashlib
 import io
 import json
-import shutil
 import sys
-import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -389,19 +388,9 @@ def decoded(
         stamp.update(f"{path}\0{group}\0{facts.st_size}\0{facts.st_mtime_ns}".encode())
     stamp.update(json.dumps(sorted(listing.skipped.items())).encode())
     folder = records.build_dir() / "data" / f"{name}-{stamp.hexdigest()[:20]}"
-    if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=".part-", dir=folder.parent))
-        try:
-            _decode_all(name, root, listing, image_size, part)
-            part.rename(folder)
-        except OSError:
-            shutil.rmtree(part, ignore_errors=True)
-            if not folder.is_dir():  # else another process was faster
-                raise
-        except BaseException:
-            shutil.rmtree(part, ignore_errors=True)
-            raise
+    # Another process may finish the same folder first.
+    with suppress(FileExistsError), records.whole_folder(folder) as part:
+        _decode_all(name, root, listing, image_size, part)
     index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
     if index["unreadable"]:
         first = index["unreadable"][0]

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import sys
-import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -349,19 +348,9 @@ def drawn(name: str, size: int, image_size: int, seed: int, difficulty: str) -> 
     text = json.dumps([*options, records.syntax_hash([__file__, face.__file__])])
     key = hashlib.sha256(text.encode()).hexdigest()[:20]
     folder = records.build_dir() / "data" / f"{name}-{key}"
-    if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=".part-", dir=folder.parent))
-        try:
-            _draw_all(part, name, size, image_size, seed, difficulty)
-            part.rename(folder)
-        except OSError:
-            shutil.rmtree(part, ignore_errors=True)
-            if not folder.is_dir():  # else another process was faster
-                raise
-        except BaseException:
-            shutil.rmtree(part, ignore_errors=True)
-            raise
+    # Another process may finish the same folder first.
+    with suppress(FileExistsError), records.whole_folder(folder) as part:
+        _draw_all(part, name, size, image_size, seed, difficulty)
     images: Array = np.load(folder / "images.npy", mmap_mode="r")
     return images
 
