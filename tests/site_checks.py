@@ -197,8 +197,17 @@ def _axe_faults(view: Page, options: dict[str, object], scheme: str) -> list[str
 
 
 def _slider_faults(view: Page) -> list[str]:
-    """Move every slider through all its stops; each must show another picture."""
+    """Move every slider and list through its stops; each must show another picture."""
     faults = []
+    for chooser in view.locator(".fersep-explore select").all():
+        stops = chooser.locator("option").count()
+        seen = []
+        for stop in range(stops):
+            chooser.select_option(index=stop)
+            seen.append(chooser.evaluate(FRAMES))
+        shown = {frame[0] for frame in seen if len(frame) == 1}
+        if stops < 2 or len(shown) != stops:
+            faults.append(f"list: {stops} stops show {len(shown)} pictures")
     for slider in view.locator("input[type=range]").all():
         stops = int(slider.get_attribute("max") or 0) + 1
         seen = [slider.evaluate(FRAMES)]

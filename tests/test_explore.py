@@ -114,3 +114,94 @@ def test_the_environment_chooses_frames_or_live(monkeypatch, static):
 def test_a_slider_without_stops_is_refused():
     with pytest.raises(ValueError, match="at least one value"):
         explore.explore([], draw, "x")
+
+
+CONTROLS = {"λ": (0.0, 0.1, 0.9), "images": range(10, 13), "rule": ("exact", "mean")}
+PRESETS = {
+    "softmax <alone>": {"λ": 0.0},
+    "the paper's": {"λ": 0.9, "rule": "mean"},
+}
+
+
+def draw_values(values):
+    assert set(values) == set(CONTROLS)
+    return draw(", ".join(f"{name}={value}" for name, value in values.items()))
+
+
+def test_a_panel_in_the_book_lists_its_presets_with_one_frame_each():
+    page = Page(explore.static_panel(draw_values, CONTROLS, PRESETS, "Setting & rule"))
+    assert page.open == []
+    assert len(page.all("select")) == 1
+    around = next(path for tag, _, path in page.elements if tag == "select")
+    assert around[-1] == "label"
+    assert ("Setting & rule", around) in page.words
+    titles = [word for word, path in page.words if path[-1:] == ["option"]]
+    assert titles == list(PRESETS)
+    frames = page.all("img")
+    assert [frame["data-value"] for frame in frames] == titles
+    assert ["hidden" in frame for frame in frames] == [False, True]
+    assert "λ=0.0, images=10, rule=exact" in frames[0]["alt"]
+    assert "λ=0.9, images=10, rule=mean" in frames[1]["alt"]
+    assert not any("id" in attrs for _, attrs, _ in page.elements)
+
+
+@pytest.fixture
+def live(monkeypatch):
+    shown = []
+    monkeypatch.delenv("FERSEP_STATIC", raising=False)
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    explore.panel(draw_values, CONTROLS, PRESETS, "Setting")
+    chooser, dials, picture = shown[0].children
+    return chooser, {dial.description: dial for dial in dials.children}, picture
+
+
+def test_a_control_redraws_and_says_that_no_preset_holds(live):
+    chooser, dials, picture = live
+    assert (chooser.value, list(dials)) == ("softmax <alone>", list(CONTROLS))
+    before = picture.value
+    dials["λ"].value = 0.1
+    assert "λ=0.1, images=10, rule=exact" in picture.value
+    assert picture.value != before
+    assert chooser.value == explore.BY_HAND
+
+
+def test_a_preset_moves_its_controls_and_leaves_the_others(live):
+    chooser, dials, picture = live
+    dials["images"].value = 12
+    chooser.value = "the paper's"
+    assert {name: dial.value for name, dial in dials.items()} == {
+        "λ": 0.9,
+        "images": 12,
+        "rule": "mean",
+    }
+    assert "λ=0.9, images=12, rule=mean" in picture.value
+    assert chooser.value == "the paper's"
+
+
+def test_a_preset_draws_once(monkeypatch):
+    drawn, shown = [], []
+    monkeypatch.delenv("FERSEP_STATIC", raising=False)
+    monkeypatch.setattr("IPython.display.display", shown.append)
+
+    def counted(values):
+        drawn.append(dict(values))
+        return draw_values(values)
+
+    explore.panel(counted, CONTROLS, PRESETS, "Setting")
+    shown[0].children[0].value = "the paper's"
+    assert len(drawn) == 2
+
+
+@pytest.mark.parametrize(
+    ("controls", "presets", "message"),
+    [
+        ({}, PRESETS, "at least one control"),
+        (CONTROLS, {}, "at least one preset"),
+        ({"λ": (0.5,)}, {"a": {}}, "'λ' needs at least two stops"),
+        (CONTROLS, {"a": {"α": 0.5}}, "'α', which is no control.*λ, images, rule"),
+        (CONTROLS, {"a": {"λ": 0.5}}, "'λ' to 0.5.*none of its stops 0, 0.1, 0.9"),
+    ],
+)
+def test_a_panel_that_cannot_work_is_refused(controls, presets, message):
+    with pytest.raises(ValueError, match=message):
+        explore.panel(draw_values, controls, presets, "x")
