@@ -261,6 +261,17 @@ def mcnemar_test(first_right: Tensor, second_right: Tensor) -> float:
         )
     gained = int((~first_right & second_right).sum())
     lost = int((first_right & ~second_right).sum())
+    return mcnemar_p_value(gained, lost)
+
+
+def mcnemar_p_value(gained: int, lost: int) -> float:
+    """Return the exact two-sided McNemar p-value of two counts of images.
+
+    Parameters
+    ----------
+    gained, lost : int
+        Images that only the second, and only the first, of two models names rightly.
+    """
     if gained + lost == 0:
         return 1.0
     return float(stats.binomtest(gained, gained + lost, 0.5).pvalue)

@@ -48,6 +48,15 @@ from fersep.plotting.mathematics import (
     two_vectors,
     zero_sum_sets,
 )
+from fersep.plotting.reproduction import (
+    confusions,
+    differences,
+    recall_by_size,
+    redrawn_gains,
+    seeds_needed,
+    sweep,
+    transfer,
+)
 from fersep.plotting.verdict import face_rows, printed_gains, printed_sweep
 
 __all__ = [
@@ -62,8 +71,10 @@ __all__ = [
     "class_recalls",
     "class_sizes",
     "class_style",
+    "confusions",
     "convergence",
     "difference_errors",
+    "differences",
     "face_grid",
     "face_rows",
     "feature_fans",
@@ -77,17 +88,22 @@ __all__ = [
     "printed_gains",
     "printed_sweep",
     "push_field",
+    "recall_by_size",
+    "redrawn_gains",
     "rest_positions",
     "rule_weights",
+    "seeds_needed",
     "show",
     "similarity_row",
     "style",
+    "sweep",
     "table",
     "toy_history",
     "toy_planes",
     "toy_preset",
     "toy_spheres",
     "training_curves",
+    "transfer",
     "two_vectors",
     "zero_sum_sets",
 ]
