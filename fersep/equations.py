@@ -196,7 +196,7 @@ def update_centers(centers: Tensor, increment: Tensor, alpha: float) -> Tensor:
     ----------
     centers, increment : Tensor, (s, d)
     alpha : float
-        The learning rate of the centers, larger than 0.
+        The learning rate of the centers, at least 0.
 
     Returns
     -------
@@ -206,7 +206,7 @@ def update_centers(centers: Tensor, increment: Tensor, alpha: float) -> Tensor:
     Raises
     ------
     ValueError
-        If alpha is not a positive number or the shapes differ.
+        If alpha is negative or not a number, or the shapes differ.
     """
     check_alpha(alpha)
     if centers.shape != increment.shape:
@@ -364,19 +364,16 @@ def inter_increment_unchecked(centers: Tensor, rule: Rule) -> Tensor:
 # The checks.
 
 
-def check_lam(lam: float) -> None:
+def check_lam(lam: float, name: str = "lam (λ)") -> None:
     """Raise unless λ is a finite number of at least 0."""
     if not (math.isfinite(lam) and lam >= 0):
-        raise ValueError(f"lam (λ) must be a number of at least 0, got {lam}")
+        raise ValueError(f"{name} must be a number of at least 0, got {lam}")
 
 
 def check_alpha(alpha: float) -> None:
-    """Raise unless α is a finite number larger than 0."""
-    if not (math.isfinite(alpha) and alpha > 0):
-        raise ValueError(
-            f"alpha (α) must be a number larger than 0, got {alpha}; "
-            "to hold the centers still, do not call the update"
-        )
+    """Raise unless α is a finite number of at least 0."""
+    if not (math.isfinite(alpha) and alpha >= 0):
+        raise ValueError(f"alpha (α) must be a number of at least 0, got {alpha}")
 
 
 def check_rule(rule: str) -> None:

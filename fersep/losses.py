@@ -1,8 +1,15 @@
-"""The separate loss as a module: Eq. 2-8 beside any network."""
+"""The separate loss and its relatives as modules beside any network.
+
+All have one form: ``forward`` and ``parts`` give the loss of a batch, ``update`` moves
+the ``centers``, ``raise_on_faults`` says what was wrong. None of the first three reads
+a value back from an accelerator, and none has a shape that depends on values: a whole
+training step with them can be captured as a CUDA graph.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal, get_args
 
 import torch
 import torch.distributed as dist
@@ -13,22 +20,19 @@ from fersep import equations
 from fersep.equations import Rule
 
 #: Names of the centers' first values.
-FIRST_CENTERS = ("sphere", "normal", "uniform")
+FIRST_CENTERS = ("sphere", "normal", "uniform", "simplex", "means")
+
+#: Names that :func:`make_loss` knows.
+LOSSES = ("separate", "intra", "inter", "center", "island", "locality")
+
+Terms = Literal["both", "intra", "inter"]
 
 
-class SeparateLoss(nn.Module):
-    """The separate loss (Eq. 2-4) with its own centers (Eq. 6-8).
-
-    Use it as in Algorithm 1: take the loss, move the centers, go backward, step the
-    optimizer of the network::
-
-        separate = SeparateLoss(num_classes=7, feature_dim=512)
-        loss = softmax_loss + lam * separate(features, labels)
-        separate.update(features, labels)
-        loss.backward()
+class CenterBasedLoss(nn.Module):
+    """What the losses of this file share: centers, checks, precision, processes.
 
     The centers are a buffer, not a parameter: no optimizer moves them, only
-    :meth:`update` does, and λ takes no part in it (Eq. 8).
+    :meth:`update` does, and λ takes no part in it. They stay in float32 at least.
 
     Parameters
     ----------
@@ -37,16 +41,12 @@ class SeparateLoss(nn.Module):
     feature_dim : int
         d.
     alpha : float
-        α of Eq. 8. The paper gives no value. Only ``α / |c|^2`` matters, because the
-        increments shrink as ``1 / |c|``: 0.5 is the usual value of center loss and goes
-        with unit centers.
-    rule : {"exact", "published", "mean"}
-        How the centers move; see `fersep.equations.intra_increment`. The paper prints
-        ``published``; ``exact`` is the gradient of its own Eq. 2-4.
-    init : {"sphere", "normal", "uniform"} or Tensor, (s, d)
-        The centers' first values, which the paper does not give either. ``sphere``:
-        random directions of length 1. ``normal``: N(0, 1), length about √d, so the
-        centers turn about d times slower. ``uniform``: U(0, 1), all similar.
+        α, the learning rate of the centers, at least 0; with 0 they stay where they
+        are.
+    init : {"sphere", "normal", "uniform", "simplex", "means"} or Tensor, (s, d)
+        The centers' first values; see :func:`first_centers`. With ``means`` the first
+        batch replaces them by the means of its classes, and classes that it lacks keep
+        a random direction.
     generator : torch.Generator, optional
         The source of the first values; the global one by default.
 
@@ -56,8 +56,12 @@ class SeparateLoss(nn.Module):
         If an argument is out of its range.
     """
 
+    #: Whether the loss sees directions only, so that a zero feature has no place in it.
+    angular = False
+
     centers: Tensor
     faults: Tensor
+    waiting: Tensor | None
 
     def __init__(
         self,
@@ -65,26 +69,26 @@ class SeparateLoss(nn.Module):
         feature_dim: int,
         *,
         alpha: float = 0.5,
-        rule: Rule = "exact",
         init: str | Tensor = "sphere",
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         equations.check_alpha(alpha)
-        equations.check_rule(rule)
         if num_classes < 2:
             raise ValueError(f"num_classes must be at least 2, got {num_classes}")
         if feature_dim < 1:
             raise ValueError(f"feature_dim must be at least 1, got {feature_dim}")
         self.alpha = alpha
-        self.rule: Rule = rule
         centers = first_centers(num_classes, feature_dim, init, generator)
         self.register_buffer("centers", centers)
         faults = torch.zeros(3, dtype=torch.int64)
         self.register_buffer("faults", faults, persistent=False)
+        # On the device, because reading a flag there would stop it.
+        by_means = isinstance(init, str) and init == "means"
+        self.register_buffer("waiting", torch.tensor(True) if by_means else None)
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
-        """``L_sep`` (Eq. 4), a scalar whose backward pass is Eq. 5 written by hand.
+        """The loss of a batch, a scalar: the sum of :meth:`parts`.
 
         Parameters
         ----------
@@ -99,28 +103,26 @@ class SeparateLoss(nn.Module):
         Raises
         ------
         ValueError
-            If shapes do not fit. For a label out of range, a feature that is zero or
-            not finite: at once on a CPU; elsewhere when :meth:`raise_on_faults` is
-            called, because reading values would stop the device.
+            If shapes do not fit. For a label out of range, or a feature that is not
+            finite or is zero where a direction is needed: at once on a CPU; elsewhere
+            when :meth:`raise_on_faults` is called, because reading values would stop
+            the device.
         """
-        intra, inter = self.parts(features, labels)
-        return intra + inter
+        pull, push = self.parts(features, labels)
+        return pull + push
 
     def parts(self, features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """``L_intra`` (Eq. 2) and ``L_inter`` (Eq. 3), two scalars.
+        """What pulls features together and what pushes centers apart, two scalars.
 
-        Parameters and errors are those of :meth:`forward`. Only ``L_intra`` has a
-        gradient for the features.
+        A term that the loss does not have is 0. Parameters and errors are those of
+        :meth:`forward`. Only the first part has a gradient for the features.
         """
         with torch.autocast(features.device.type, enabled=False):
-            features, centers, labels = self._prepare(features, labels)
-            unit_centers = equations.unit(centers)[0]
-            intra = _IntraLoss.apply(features, unit_centers, labels)
-            return intra, equations.mean_pair_similarity(unit_centers)
+            return self._parts(*self._prepare(features, labels))
 
     @torch.no_grad()
     def update(self, features: Tensor, labels: Tensor) -> None:
-        """Move the centers by one step of Eq. 6-8.
+        """Move the centers by one step.
 
         With an initialized `torch.distributed` process group the sums of all processes
         are added first: N processes with parts of a batch move the centers as one
@@ -130,16 +132,9 @@ class SeparateLoss(nn.Module):
         """
         with torch.autocast(features.device.type, enabled=False):
             features, centers, labels = self._prepare(features, labels)
-            unit_features = equations.unit(features)[0]
-            sums, counts = equations.class_sums(unit_features, labels, len(centers))
-            if dist.is_available() and dist.is_initialized():
-                both = torch.cat([sums, counts[:, None]], dim=1)
-                dist.all_reduce(both)
-                sums, counts = both[:, :-1], both[:, -1]
-            increment = equations.intra_increment_from_sums(
-                sums, counts, centers, self.rule
-            ) + equations.inter_increment_unchecked(centers, self.rule)
-            self.centers.sub_((self.alpha * increment).to(self.centers.dtype))
+            if self.alpha > 0:
+                increment = self._increment(features, centers, labels)
+                self.centers.sub_((self.alpha * increment).to(self.centers.dtype))
 
     def raise_on_faults(self) -> None:
         """Raise if any batch since the last call was faulty; reads one small tensor.
@@ -170,36 +165,303 @@ class SeparateLoss(nn.Module):
     def extra_repr(self) -> str:
         """The arguments, for printing."""
         s, d = self.centers.shape
-        return (
-            f"num_classes={s}, feature_dim={d}, alpha={self.alpha}, rule={self.rule!r}"
-        )
+        return f"num_classes={s}, feature_dim={d}, alpha={self.alpha}"
+
+    def _parts(
+        self, features: Tensor, centers: Tensor, labels: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        raise NotImplementedError
+
+    def _increment(self, features: Tensor, centers: Tensor, labels: Tensor) -> Tensor:
+        raise NotImplementedError
 
     def _prepare(
         self, features: Tensor, labels: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         equations.check_shapes(features, self.centers, labels)
         dtype = torch.promote_types(features.dtype, self.centers.dtype)
-        features, centers = features.to(dtype), self.centers.to(dtype)
+        features, s = features.to(dtype), len(self.centers)
         with torch.no_grad():
-            s = len(centers)
             wrong = (labels < 0) | (labels >= s)
             finite = features.isfinite().all(-1)
             zero = features.norm(dim=-1) <= equations.shortest(dtype)
+            zero = zero & self.angular
             self.faults += torch.stack([wrong.sum(), (~finite).sum(), zero.sum()])
         if not features.is_cuda:
             self.raise_on_faults()
         # A label out of range would kill a CUDA process before the fault is read.
-        return features, centers, labels.clamp(0, s - 1)
+        labels = labels.clamp(0, s - 1)
+        if self.waiting is not None:
+            self._begin_with_means(features, labels, self.waiting)
+        return features, self.centers.to(dtype), labels
+
+    @torch.no_grad()
+    def _begin_with_means(
+        self, features: Tensor, labels: Tensor, waiting: Tensor
+    ) -> None:
+        sums, counts = all_class_sums(features, labels, len(self.centers))
+        means = sums / counts.clamp(min=1)[:, None]
+        if self.angular:
+            means = equations.unit(means)[0]
+        here = waiting & (means != 0).any(1)
+        first = torch.where(here[:, None], means, self.centers)
+        self.centers.copy_(first)
+        waiting.zero_()
 
     def _apply(
         self, fn: Callable[[Tensor], Tensor], recurse: bool = True
-    ) -> SeparateLoss:
+    ) -> CenterBasedLoss:
         # In half precision an increment is lost in rounding and the centers freeze.
         before = self.centers
         super()._apply(fn, recurse)
         if torch.finfo(self.centers.dtype).bits < 32:
             self.centers = before.to(self.centers.device)
         return self
+
+
+class SeparateLoss(CenterBasedLoss):
+    """The separate loss (Eq. 2-4) with its own centers (Eq. 6-8).
+
+    Use it as in Algorithm 1: take the loss, move the centers, go backward, step the
+    optimizer of the network::
+
+        separate = SeparateLoss(num_classes=7, feature_dim=512)
+        loss = softmax_loss + lam * separate(features, labels)
+        separate.update(features, labels)
+        loss.backward()
+
+    The backward pass is Eq. 5 written by hand; λ takes no part in the step of the
+    centers (Eq. 8).
+
+    Parameters
+    ----------
+    num_classes, feature_dim, generator
+        Of :class:`CenterBasedLoss`.
+    alpha : float
+        α of Eq. 8. The paper gives no value. Only ``α / |c|^2`` matters, because the
+        increments shrink as ``1 / |c|``: 0.5 is the usual value of center loss and goes
+        with unit centers.
+    rule : {"exact", "published", "mean"}
+        How the centers move; see `fersep.equations.intra_increment`. The paper prints
+        ``published``; ``exact`` is the gradient of its own Eq. 2-4.
+    terms : {"both", "intra", "inter"}
+        For ablations. ``intra`` leaves out Eq. 3 and 7. ``inter`` leaves out Eq. 2, 5
+        and 6: then no feature has a gradient from this loss, and a network trained with
+        it is the network of the softmax loss.
+    init : {"sphere", "normal", "uniform", "simplex", "means"} or Tensor, (s, d)
+        The centers' first values, which the paper does not give either; see
+        :func:`first_centers`. ``means`` are taken at length 1.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        feature_dim: int,
+        *,
+        alpha: float = 0.5,
+        rule: Rule = "exact",
+        terms: Terms = "both",
+        init: str | Tensor = "sphere",
+        generator: torch.Generator | None = None,
+    ) -> None:
+        equations.check_rule(rule)
+        if terms not in get_args(Terms):
+            raise ValueError(f"terms must be both, intra or inter; got {terms!r}")
+        super().__init__(
+            num_classes, feature_dim, alpha=alpha, init=init, generator=generator
+        )
+        self.rule: Rule = rule
+        self.terms: Terms = terms
+        self.angular = terms != "inter"
+
+    def parts(self, features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """``L_intra`` (Eq. 2) and ``L_inter`` (Eq. 3), two scalars.
+
+        A term that `terms` leaves out is 0. Parameters and errors are those of
+        :meth:`forward`. Only ``L_intra`` has a gradient for the features.
+        """
+        return super().parts(features, labels)
+
+    def extra_repr(self) -> str:
+        """The arguments, for printing."""
+        return f"{super().extra_repr()}, rule={self.rule!r}, terms={self.terms!r}"
+
+    def _parts(
+        self, features: Tensor, centers: Tensor, labels: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        unit_centers = equations.unit(centers)[0]
+        intra = inter = centers.new_zeros(())
+        if self.terms != "inter":
+            intra = _IntraLoss.apply(features, unit_centers, labels)
+        if self.terms != "intra":
+            inter = equations.mean_pair_similarity(unit_centers)
+        return intra, inter
+
+    def _increment(self, features: Tensor, centers: Tensor, labels: Tensor) -> Tensor:
+        if self.terms == "inter":
+            return equations.inter_increment_unchecked(centers, self.rule)
+        unit_features = equations.unit(features)[0]
+        sums, counts = all_class_sums(unit_features, labels, len(centers))
+        pull = equations.intra_increment_from_sums(sums, counts, centers, self.rule)
+        if self.terms == "intra":
+            return pull
+        return pull + equations.inter_increment_unchecked(centers, self.rule)
+
+
+class CenterLoss(CenterBasedLoss):
+    """Center loss (Wen, Zhang, Li and Qiao, 2016): features near their own center.
+
+    ``L_C = 1 / (2 m) sum_i |x_i - c_{y_i}|^2``. The paper writes the sum over the batch
+    without ``1 / m``; its authors' code divides by m, and so does this class, so that λ
+    does not depend on the batch. The centers move as printed, without m or λ:
+    ``c_j <- c_j - α sum_{y_i = j} (c_j - x_i) / (1 + n_j)``.
+
+    Parameters and errors are those of :class:`CenterBasedLoss`.
+    """
+
+    def _parts(
+        self, features: Tensor, centers: Tensor, labels: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        distances = (features - centers[labels]).square().sum(-1)
+        return distances.mean() / 2, centers.new_zeros(())
+
+    def _increment(self, features: Tensor, centers: Tensor, labels: Tensor) -> Tensor:
+        sums, counts = all_class_sums(features, labels, len(centers))
+        return (counts[:, None] * centers - sums) / (1 + counts[:, None])
+
+
+class IslandLoss(CenterLoss):
+    """Island loss (Cai et al., 2018): center loss, and centers with an angle between.
+
+    ``L_IL = L_C + λ1 sum_j sum_{k != j} (cos(c_k, c_j) + 1)``, with ``L_C`` as in
+    :class:`CenterLoss`. The sum over pairs is not divided by their number: it lies
+    between ``λ1 s (s - 2)`` and ``2 λ1 s (s - 1)``. The centers move by the step of
+    center loss and ``λ1 / (s - 1)`` times the derivative of the cosines to c_j, as the
+    paper prints it; the exact derivative of the double sum is ``2 (s - 1)`` times that.
+
+    Parameters
+    ----------
+    num_classes, feature_dim, alpha, init, generator
+        Of :class:`CenterBasedLoss`.
+    lam1 : float
+        λ1, at least 0.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        feature_dim: int,
+        *,
+        alpha: float = 0.5,
+        lam1: float = 10.0,
+        init: str | Tensor = "sphere",
+        generator: torch.Generator | None = None,
+    ) -> None:
+        equations.check_lam(lam1, "lam1 (λ1)")
+        super().__init__(
+            num_classes, feature_dim, alpha=alpha, init=init, generator=generator
+        )
+        self.lam1 = lam1
+
+    def extra_repr(self) -> str:
+        """The arguments, for printing."""
+        return f"{super().extra_repr()}, lam1={self.lam1}"
+
+    def _parts(
+        self, features: Tensor, centers: Tensor, labels: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        s = len(centers)
+        mean_pair = equations.mean_pair_similarity(equations.unit(centers)[0])
+        pull = super()._parts(features, centers, labels)[0]
+        return pull, 2 * self.lam1 * s * (s - 1) * mean_pair
+
+    def _increment(self, features: Tensor, centers: Tensor, labels: Tensor) -> Tensor:
+        # Eq. 7 holds the same sum over k, divided by s (s - 1).
+        apart = len(centers) * equations.inter_increment_unchecked(centers, "exact")
+        return super()._increment(features, centers, labels) + self.lam1 * apart
+
+
+class LocalityPreservingLoss(CenterBasedLoss):
+    """Locality preserving loss (Li, Deng and Du, 2017): features near their neighbors.
+
+    ``L_lp = 1 / (2 m) sum_i |x_i - mean of N_i|^2`` with N_i the nearest samples of the
+    same class in the batch, at most `neighbors`, x_i itself not among them. The mean is
+    over those found; a sample alone in its class adds nothing. The neighbors are
+    constants: no gradient passes through them. The paper's first version sums over
+    the batch, its second (2019) takes the mean, as here.
+
+    There are no centers in it: :meth:`update` checks the batch and moves nothing, and
+    ``centers`` keeps its first values. With several processes each looks for neighbors
+    in its own part of the batch.
+
+    Parameters
+    ----------
+    num_classes, feature_dim, alpha, init, generator
+        Of :class:`CenterBasedLoss`; they only fill ``centers``.
+    neighbors : int
+        k, at least 1.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        feature_dim: int,
+        *,
+        alpha: float = 0.5,
+        neighbors: int = 20,
+        init: str | Tensor = "sphere",
+        generator: torch.Generator | None = None,
+    ) -> None:
+        if neighbors < 1:
+            raise ValueError(f"neighbors must be at least 1, got {neighbors}")
+        super().__init__(
+            num_classes, feature_dim, alpha=alpha, init=init, generator=generator
+        )
+        self.neighbors = neighbors
+
+    def extra_repr(self) -> str:
+        """The arguments, for printing."""
+        return f"{super().extra_repr()}, neighbors={self.neighbors}"
+
+    def _parts(
+        self, features: Tensor, centers: Tensor, labels: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        means, alone = self._neighbor_means(features.detach(), labels)
+        away = (features - means).masked_fill(alone, 0)
+        return away.square().sum(-1).mean() / 2, centers.new_zeros(())
+
+    def _increment(self, features: Tensor, centers: Tensor, labels: Tensor) -> Tensor:
+        return torch.zeros_like(centers)
+
+    def _neighbor_means(
+        self, features: Tensor, labels: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        # The form by a matrix product would lose the small distances in rounding.
+        exact = "donot_use_mm_for_euclid_dist"
+        distances = torch.cdist(features, features, compute_mode=exact)
+        distances.masked_fill_(labels[:, None] != labels, torch.inf)
+        distances.fill_diagonal_(torch.inf)
+        k = min(self.neighbors, len(features) - 1)
+        nearest, which = distances.topk(k, largest=False)
+        found = nearest.isfinite().to(features.dtype)
+        chosen = torch.zeros_like(distances).scatter_(1, which, found)
+        number = found.sum(1, keepdim=True)
+        return chosen @ features / number.clamp(min=1), number == 0
 
 
 class _IntraLoss(torch.autograd.Function):
@@ -231,18 +493,97 @@ class _IntraLoss(torch.autograd.Function):
         return grad_outputs[0] * gradient, None, None
 
 
+def make_loss(
+    name: str,
+    num_classes: int,
+    feature_dim: int,
+    *,
+    alpha: float = 0.5,
+    rule: Rule = "exact",
+    init: str | Tensor = "sphere",
+    generator: torch.Generator | None = None,
+) -> CenterBasedLoss:
+    """A loss of this file by its name, with its usual settings.
+
+    Parameters
+    ----------
+    name : {"separate", "intra", "inter", "center", "island", "locality"}
+        ``intra`` and ``inter`` are :class:`SeparateLoss` with one of its terms.
+    num_classes, feature_dim, alpha, init, generator
+        Of :class:`CenterBasedLoss`.
+    rule : {"exact", "published", "mean"}
+        Of :class:`SeparateLoss`; the others know one rule only.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown or an argument is out of its range.
+    """
+    equations.check_rule(rule)
+
+    def made(kind: Callable[..., CenterBasedLoss], **more: str) -> CenterBasedLoss:
+        return kind(
+            num_classes,
+            feature_dim,
+            alpha=alpha,
+            init=init,
+            generator=generator,
+            **more,
+        )
+
+    if name == "separate":
+        return made(SeparateLoss, rule=rule)
+    if name in ("intra", "inter"):
+        return made(SeparateLoss, rule=rule, terms=name)
+    if name == "center":
+        return made(CenterLoss)
+    if name == "island":
+        return made(IslandLoss)
+    if name == "locality":
+        return made(LocalityPreservingLoss)
+    raise ValueError(f"a loss must be one of {', '.join(LOSSES)}; got {name!r}")
+
+
+def all_class_sums(
+    vectors: Tensor, labels: Tensor, num_classes: int
+) -> tuple[Tensor, Tensor]:
+    """`fersep.equations.class_sums`, added over all processes if there are several."""
+    sums, counts = equations.class_sums(vectors, labels, num_classes)
+    if dist.is_available() and dist.is_initialized():
+        both = torch.cat([sums, counts[:, None]], dim=1)
+        dist.all_reduce(both)
+        sums, counts = both[:, :-1], both[:, -1]
+    return sums, counts
+
+
 def first_centers(
     num_classes: int,
     feature_dim: int,
     init: str | Tensor = "sphere",
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """The centers' first values (s, d); see :class:`SeparateLoss`.
+    """The centers' first values.
+
+    Parameters
+    ----------
+    num_classes, feature_dim : int
+        s and d.
+    init : {"sphere", "normal", "uniform", "simplex", "means"} or Tensor, (s, d)
+        ``sphere``: random directions of length 1. ``normal``: N(0, 1), length about
+        √d, so the centers turn about d times slower. ``uniform``: U(0, 1), all similar.
+        ``simplex``: length 1, all pairs at one angle, sum zero, in a random position;
+        needs d ≥ s - 1. ``means``: as ``sphere``, until the first batch.
+    generator : torch.Generator, optional
+        The global one by default.
+
+    Returns
+    -------
+    Tensor, (s, d)
 
     Raises
     ------
     ValueError
-        If the name is unknown or a given tensor does not fit.
+        If the name is unknown, a given tensor does not fit, or a simplex has no room.
     """
     shape = (num_classes, feature_dim)
     if isinstance(init, Tensor):
@@ -255,9 +596,26 @@ def first_centers(
         return init.detach().to(at_least_single, copy=True)
     if init == "uniform":
         return torch.rand(shape, generator=generator)
-    if init in ("sphere", "normal"):
+    if init == "simplex":
+        return _simplex(num_classes, feature_dim, generator)
+    if init in FIRST_CENTERS:
         centers = torch.randn(shape, generator=generator)
-        return equations.unit(centers)[0] if init == "sphere" else centers
+        return centers if init == "normal" else equations.unit(centers)[0]
     raise ValueError(
-        f"init must be sphere, normal, uniform or a tensor {shape}; got {init!r}"
+        f"init must be {', '.join(FIRST_CENTERS)} or a tensor {shape}; got {init!r}"
     )
+
+
+def _simplex(s: int, d: int, generator: torch.Generator | None) -> Tensor:
+    if d < s - 1:
+        raise ValueError(
+            f"init simplex needs feature_dim ≥ num_classes - 1 = {s - 1}, got {d}; "
+            "use sphere, or longer features"
+        )
+    frame = torch.eye(s, dtype=torch.float64)
+    frame[:, 0] = 1
+    # Columns of length 1 whose entries sum to zero; their rows are a simplex.
+    corners = torch.linalg.qr(frame).Q[:, 1:]
+    position = torch.randn(d, s - 1, generator=generator, dtype=torch.float64)
+    centers = corners @ torch.linalg.qr(position).Q.T
+    return equations.unit(centers)[0].float()

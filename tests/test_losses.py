@@ -10,7 +10,16 @@ import torch.multiprocessing
 from torch import nn
 
 from fersep import equations as eq
-from fersep.losses import SeparateLoss, first_centers
+from fersep.losses import (
+    FIRST_CENTERS,
+    LOSSES,
+    CenterLoss,
+    IslandLoss,
+    LocalityPreservingLoss,
+    SeparateLoss,
+    first_centers,
+    make_loss,
+)
 
 
 def draw(m=30, d=8, s=5, seed=0, dtype=torch.float64):
@@ -173,7 +182,7 @@ def test_shapes_and_arguments_are_checked():
     with pytest.raises(ValueError, match=r"labels must have the shape \(30,\)"):
         loss(x, y[:4])
     for arguments, says in [
-        ({"alpha": 0.0}, "alpha"),
+        ({"alpha": -0.1}, "alpha"),
         ({"rule": "wrong"}, "rule must be one of"),
         ({"init": "zeros"}, "init must be sphere, normal, uniform"),
         ({"init": torch.ones(2, 2)}, "init must have the shape"),
@@ -183,6 +192,257 @@ def test_shapes_and_arguments_are_checked():
             SeparateLoss(5, 8, **arguments)
     with pytest.raises(ValueError, match="num_classes must be at least 2"):
         SeparateLoss(1, 8)
+
+
+# Parts of the separate loss.
+
+
+def test_intra_alone_has_no_term_of_the_centers_among_themselves():
+    x, c, y = draw()
+    loss = SeparateLoss(5, 8, init=c, alpha=0.7, rule="published", terms="intra")
+    assert abs(loss(x, y) - eq.intra_loss(x, c, y)) <= 1e-12
+    assert loss.parts(x, y)[1] == 0
+    loss.update(x, y)
+    want = c - 0.7 * eq.intra_increment(x, c, y, "published")
+    assert (loss.centers - want).abs().max() <= 1e-14
+
+
+def test_inter_alone_leaves_every_feature_alone():
+    x, c, y = draw()
+    x[0] = 0  # a feature without direction is no fault here
+    loss = SeparateLoss(5, 8, init=c, alpha=0.7, terms="inter")
+    weights = torch.randn(8, 5, dtype=torch.float64, requires_grad=True)
+    scores = (x.requires_grad_() @ weights).logsumexp(1).mean()
+    alone = torch.autograd.grad(scores, [x, weights], retain_graph=True)
+    value = loss(x, y)
+    assert not value.requires_grad
+    assert abs(value - eq.inter_loss(c)) <= 1e-12
+    both = torch.autograd.grad(scores + 0.9 * value, [x, weights])
+    assert all(torch.equal(a, b) for a, b in zip(alone, both, strict=True))
+    loss.update(x, y)
+    assert (loss.centers - (c - 0.7 * eq.inter_increment(c))).abs().max() <= 1e-14
+
+
+def test_alpha_zero_holds_the_centers():
+    x, c, y = draw()
+    for name in LOSSES:
+        loss = make_loss(name, 5, 8, alpha=0.0, init=c)
+        loss.update(x, y)
+        assert torch.equal(loss.centers, c)
+
+
+# First values.
+
+
+@pytest.mark.parametrize(("s", "d"), [(2, 1), (3, 2), (7, 6), (7, 512), (11, 64)])
+def test_simplex_has_one_angle_and_sum_zero(s, d):
+    centers = first_centers(s, d, "simplex").double()
+    cosines = centers @ centers.T
+    want = torch.full((s, s), -1 / (s - 1)).double().fill_diagonal_(1)
+    assert (cosines - want).abs().max() <= 1e-6
+    assert centers.sum(0).norm() <= 1e-6
+    assert abs(eq.inter_loss(centers) - eq.inter_loss_floor(s)) <= 1e-6
+
+
+def test_simplex_takes_its_position_from_the_generator():
+    g = torch.Generator()
+    a, b = (first_centers(7, 9, "simplex", g.manual_seed(i)) for i in (1, 2))
+    assert not torch.allclose(a, b)
+    assert torch.equal(a, first_centers(7, 9, "simplex", g.manual_seed(1)))
+    with pytest.raises(ValueError, match="feature_dim ≥ num_classes - 1 = 6, got 5"):
+        first_centers(7, 5, "simplex")
+
+
+@pytest.mark.parametrize("kind", [SeparateLoss, CenterLoss])
+def test_means_come_from_the_first_batch_once(kind):
+    x, _, y = draw(dtype=torch.float32)
+    y[y == 3] = 0  # class 3 is absent
+    loss = kind(5, 8, init="means", generator=torch.Generator().manual_seed(1))
+    drawn = loss.centers.clone()
+    value = loss(x, y)
+    for j in (0, 1, 2, 4):
+        mean = x[y == j].mean(0)
+        want = mean / mean.norm() if kind is SeparateLoss else mean
+        assert (loss.centers[j] - want).abs().max() <= 1e-6
+    assert torch.equal(loss.centers[3], drawn[3])
+    assert abs(drawn[3].norm() - 1) <= 1e-6
+    assert torch.equal(value, kind(5, 8, init=loss.centers)(x, y))
+    begun = loss.centers.clone()
+    loss(-x, y)
+    assert torch.equal(loss.centers, begun)
+    # A run that is continued does not begin again.
+    other = kind(5, 8, init="means")
+    other.load_state_dict(loss.state_dict())
+    other(-x, y)
+    assert torch.equal(other.centers, begun)
+
+
+# The relatives, against loops over samples and pairs.
+
+
+def loop_center_loss(x, c, y):
+    return sum((x[i] - c[y[i]]).square().sum() for i in range(len(x))) / (2 * len(x))
+
+
+def loop_center_step(x, c, y):
+    rows = []
+    for j in range(len(c)):
+        own = [x[i] for i in range(len(x)) if y[i] == j]
+        total = sum((c[j] - row for row in own), torch.zeros_like(c[j]))
+        rows.append(total / (1 + len(own)))
+    return torch.stack(rows)
+
+
+def loop_island(c):
+    s = len(c)
+    pairs = [(k, j) for k in range(s) for j in range(s) if k != j]
+    return sum(c[k] @ c[j] / (c[k].norm() * c[j].norm()) + 1 for k, j in pairs)
+
+
+def loop_island_step(c):
+    rows = []
+    for j in range(len(c)):
+        total = torch.zeros_like(c[j])
+        for k in range(len(c)):
+            if k != j:
+                both = c[k].norm() * c[j].norm()
+                total = total + c[k] / both
+                total = total - (c[k] @ c[j]) / (both * c[j].norm() ** 2) * c[j]
+        rows.append(total / (len(c) - 1))
+    return torch.stack(rows)
+
+
+def loop_locality(x, y, k):
+    total = 0
+    for i in range(len(x)):
+        near = [j for j in range(len(x)) if j != i and y[j] == y[i]]
+        near = sorted(near, key=lambda j: (x[i] - x[j]).norm().item())[:k]
+        if near:
+            mean = torch.stack([x[j].detach() for j in near]).mean(0)
+            total = total + (x[i] - mean).square().sum()
+    return total / (2 * len(x))
+
+
+def test_center_loss_equals_loops_and_moves_as_printed():
+    x, c, y = draw()
+    y[y == 2] = 1  # class 2 is absent
+    loss = CenterLoss(5, 8, init=c, alpha=0.3)
+    assert abs(loss(x, y) - loop_center_loss(x, c, y)) <= 1e-12
+    loss.update(x, y)
+    assert (loss.centers - (c - 0.3 * loop_center_step(x, c, y))).abs().max() <= 1e-14
+    assert torch.equal(loss.centers[2], c[2])
+
+
+def test_island_loss_equals_loops_and_moves_as_printed():
+    x, c, y = draw()
+    loss = IslandLoss(5, 8, init=c, alpha=0.3, lam1=0.7)
+    pull, push = loss.parts(x, y)
+    assert abs(pull - loop_center_loss(x, c, y)) <= 1e-12
+    assert abs(push - 0.7 * loop_island(c)) <= 1e-12
+    assert abs(loss(x, y) - pull - push) <= 1e-14
+    loss.update(x, y)
+    step = loop_center_step(x, c, y) + 0.7 * loop_island_step(c)
+    assert (loss.centers - (c - 0.3 * step)).abs().max() <= 1e-14
+
+
+def test_the_printed_island_step_is_a_part_of_the_gradient():
+    _, c, _ = draw()
+    (exact,) = torch.autograd.grad(loop_island(c.requires_grad_()), c)
+    assert (2 * 4 * loop_island_step(c.detach()) - exact).abs().max() <= 1e-13
+
+
+@pytest.mark.parametrize(("m", "k"), [(30, 3), (30, 20), (6, 2), (1, 20)])
+def test_locality_preserving_loss_equals_loops(m, k):
+    x, c, y = draw(m=m)
+    loss = LocalityPreservingLoss(5, 8, init=c, neighbors=k)
+    value = loss(x.requires_grad_(), y)
+    want = loop_locality(x, y, k)
+    assert abs(value - want) <= 1e-13
+    value.backward()
+    by_value = x.grad
+    if m > 1:
+        (by_loop,) = torch.autograd.grad(want, x)
+        assert (by_value - by_loop).abs().max() <= 1e-14
+    else:
+        assert (by_value == 0).all()
+    loss.update(x, y)
+    assert torch.equal(loss.centers, c)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_by_its_name(name):
+    x, c, y = draw(m=12)
+    loss = make_loss(name, 5, 8, alpha=2.0, rule="published", init=c)
+    if name != "inter":
+        x.requires_grad_()
+        if name != "locality":  # its neighbors are constants on purpose
+            assert torch.autograd.gradcheck(lambda z: loss(z, y), (x,))
+        (before,) = torch.autograd.grad(loss(x, y), x)
+        value = loss(x, y)
+        loss.update(x, y)
+        value.backward()
+        assert torch.equal(x.grad, before)
+    pull, push = loss.parts(x, y)
+    assert torch.equal(loss(x, y), pull + push)
+    assert not push.requires_grad
+    assert not loss.centers.requires_grad
+    assert set(loss.state_dict()) == {"centers"}
+    half = loss.half()(x.detach().half(), y)
+    assert half.dtype == loss.centers.dtype == torch.float64
+    with pytest.raises(ValueError, match="labels: 1 were out of range; 5 classes"):
+        loss(x, y.clone().index_fill_(0, torch.tensor([3]), 5))
+
+
+def test_names_and_arguments_of_the_relatives_are_checked():
+    for make, says in [
+        (lambda: make_loss("arcface", 5, 8), "a loss must be one of .*'arcface'"),
+        (lambda: make_loss("center", 5, 8, rule="sum"), "rule must be one of"),
+        (lambda: SeparateLoss(5, 8, terms="none"), "terms must be both, intra"),
+        (lambda: IslandLoss(5, 8, lam1=-1.0), r"lam1 \(λ1\) must be a number of at le"),
+        (lambda: LocalityPreservingLoss(5, 8, neighbors=0), "neighbors must be at l"),
+    ]:
+        with pytest.raises(ValueError, match=says):
+            make()
+    zero = torch.zeros(5, 8)
+    assert CenterLoss(5, 8)(zero, torch.arange(5)).isfinite()
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("init", FIRST_CENTERS)
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_captured_step_repeats_the_eager_one(name, init):
+    g = torch.Generator().manual_seed(5)
+    loss = make_loss(name, 7, 64, init=init, generator=g).cuda()
+    x, _, y = draw(m=100, d=64, s=7, dtype=torch.float32)
+    x, y = x.cuda().requires_grad_(), y.cuda()
+
+    def step():
+        value = loss(x, y)
+        loss.update(x, y)
+        if value.requires_grad:
+            return value.detach(), *torch.autograd.grad(value, x)
+        return (value,)
+
+    first = {k: v.clone() for k, v in loss.state_dict().items()}
+    eager = [t.clone() for _ in range(3) for t in step()]
+    centers = loss.centers.clone()
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(3):
+            step()
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        held = step()
+    loss.load_state_dict(first)
+    captured = []
+    for _ in range(3):
+        graph.replay()
+        captured += [t.clone() for t in held]
+    assert all(torch.equal(a, b) for a, b in zip(eager, captured, strict=True))
+    assert torch.equal(loss.centers, centers)
+    loss.raise_on_faults()
 
 
 def _rank(rank: int, world: int, address: str, out: str) -> None:

@@ -124,7 +124,7 @@ def test_a_readers_own_folder_with_other_parameters(chapter, build, tmp_path):
     ("wrong", "says"),
     [
         ({"lam": -1.0}, "lam (λ) must be a number of at least 0, got -1.0"),
-        ({"alpha": 0.0}, "alpha (α) must be a number larger than 0"),
+        ({"alpha": -0.1}, "alpha (α) must be a number of at least 0"),
         ({"epochs": "many"}, "parameter epochs must be of type int, got 'many'"),
         ({"data": "folder"}, "folder needs root, the folder that holds its files"),
         ({"device": "gpu"}, "device must be auto, cpu or cuda; got 'gpu'"),
