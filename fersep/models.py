@@ -27,6 +27,7 @@ class ExpressionNet(nn.Module):
         num_classes: int,
         feature_dim: int | None,
         width: int,
+        feature_relu: bool = False,
     ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
@@ -39,9 +40,10 @@ class ExpressionNet(nn.Module):
         self.layer3 = _stage(2 * width, 4 * width, stages[2], stride=2)
         self.layer4 = _stage(4 * width, channels, stages[3], stride=2)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.embed = (
-            nn.Identity() if feature_dim is None else nn.Linear(channels, feature_dim)
-        )
+        self.embed: nn.Module = nn.Identity()
+        if feature_dim is not None:
+            self.embed = nn.Linear(channels, feature_dim)
+        self.last = nn.ReLU() if feature_relu else nn.Identity()
         self.feature_dim = channels if feature_dim is None else feature_dim
         self.fc = nn.Linear(self.feature_dim, num_classes)
         for module in self.modules():
@@ -60,7 +62,7 @@ class ExpressionNet(nn.Module):
         """
         x = self.maxpool(self.relu(self.bn1(self.conv1(images))))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
-        features = self.embed(torch.flatten(self.avgpool(x), 1))
+        features = self.last(self.embed(torch.flatten(self.avgpool(x), 1)))
         return features, self.fc(features)
 
 
@@ -70,6 +72,7 @@ def expression_net(
     feature_dim: int | None = None,
     width: int = 64,
     weights: str | Path | None = None,
+    feature_relu: bool = False,
 ) -> ExpressionNet:
     """Build the network of the paper, or a narrow one of the same form.
 
@@ -89,6 +92,9 @@ def expression_net(
         None: random weights. "imagenet": torchvision's weights, downloaded once; the
         paper starts there. Else a file with a state dictionary, read by
         ``torch.load(weights_only=True)``. The last layer always starts at random.
+    feature_relu : bool
+        A ReLU behind the extra layer, so that features stay non-negative with it. The
+        pooled features are so already.
 
     Returns
     -------
@@ -106,7 +112,7 @@ def expression_net(
             "num_classes must be at least 2, width and feature_dim at least 1; got "
             f"num_classes={num_classes}, width={width}, feature_dim={feature_dim}"
         )
-    net = ExpressionNet(STAGES[arch], num_classes, feature_dim, width)
+    net = ExpressionNet(STAGES[arch], num_classes, feature_dim, width, feature_relu)
     if weights is not None:
         _load_weights(net, arch, width, weights)
     return net

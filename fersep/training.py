@@ -64,7 +64,7 @@ class Settings:
         Of `fersep.losses.SeparateLoss`.
     seed : int
         Sets the first weights and centers, the order of images and their changes.
-    arch, width, feature_dim, weights
+    arch, width, feature_dim, feature_relu, weights
         Of `fersep.models.expression_net`.
     """
 
@@ -82,6 +82,7 @@ class Settings:
     arch: str = "resnet18"
     width: int = 64
     feature_dim: int | None = None
+    feature_relu: bool = False
     weights: str | None = None
 
     def __post_init__(self) -> None:
@@ -519,6 +520,7 @@ def _network(
         settings.feature_dim,
         settings.width,
         settings.weights if pretrained else None,
+        settings.feature_relu,
     )
 
 
