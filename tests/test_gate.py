@@ -33,6 +33,8 @@ FAULTS = {
     "console": "<script>noSuchFunction()</script>",
     "axe": '<input type="text">',
     "slider": '<label>height <input type="range" max="3"></label>',
+    "list": '<div class="fersep-explore"><label>kind <select><option>a</option>'
+    "<option>b</option></select></label></div>",
     "private": f"The data are in {ROOT}/data.",
     "traceback": "```text\nTraceback (most recent call last):\n```",
 }
