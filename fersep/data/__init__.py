@@ -12,9 +12,28 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-from fersep.data.faces import SPLITS, Card, DataError, Faces
+from fersep.data.faces import (
+    SPLITS,
+    Card,
+    DataError,
+    Faces,
+    Survey,
+    checked_root,
+    chosen,
+    surveyed,
+)
 
-__all__ = ["NAMES", "SPLITS", "Card", "DataError", "Faces", "load", "load_splits"]
+__all__ = [
+    "NAMES",
+    "SPLITS",
+    "Card",
+    "DataError",
+    "Faces",
+    "Survey",
+    "load",
+    "load_splits",
+    "survey",
+]
 
 #: Data set -> the module that loads it.
 NAMES = {
@@ -54,10 +73,16 @@ def load(
     DataError
         One sentence that names what is wrong with the files or options.
     """
-    if name not in NAMES:
-        raise DataError(f"data must be one of {', '.join(NAMES)}; got {name!r}")
     if split not in SPLITS:
         raise DataError(f"split must be one of {', '.join(SPLITS)}; got {split!r}")
+    return _load(name, root, (split,), **options)[0]
+
+
+def _load(
+    name: str, root: str | Path | None, splits: tuple[str, ...], **options: Any
+) -> list[Faces]:
+    if name not in NAMES:
+        raise DataError(f"data must be one of {', '.join(NAMES)}; got {name!r}")
     known = ["image_size", "size", "seed"]
     known += RENDERED_OPTIONS if name.startswith("rendered") else ()
     for option in options:
@@ -77,8 +102,12 @@ def load(
         raise DataError(f"size must be 0 or more, got {options['size']}")
     if options.get("seed", 0) < 0:
         raise DataError(f"seed must be 0 or more, got {options['seed']}")
-    faces: Faces = import_module(NAMES[name]).load(name, root or None, split, **options)
-    return faces
+    module = import_module(NAMES[name])
+    if name.startswith("rendered"):
+        return [module.load(name, root or None, split, **options) for split in splits]
+    folder = checked_root(name, root)
+    listing = module.listed(name, folder)
+    return chosen(name, folder, listing, module.CARD, splits, **options)
 
 
 def load_splits(
@@ -105,5 +134,22 @@ def load_splits(
     options: dict[str, Any] = {"size": size, "image_size": image_size}
     if name.startswith("rendered"):
         options["difficulty"] = difficulty
-    train, validation, test = (load(name, root, s, **options) for s in SPLITS)
+    train, validation, test = _load(name, root, SPLITS, **options)
     return train, validation, test
+
+
+def survey(name: str, root: str | Path | None, image_size: int = 48) -> Survey:
+    """Say what a folder holds of a set of photographs, and what is left out and why.
+
+    Raises
+    ------
+    DataError
+        As `load`; rendered faces have no files.
+    """
+    if name not in NAMES or name.startswith("rendered"):
+        known = ", ".join(n for n in NAMES if not n.startswith("rendered"))
+        raise DataError(f"a set of photographs is one of {known}; got {name!r}")
+    module = import_module(NAMES[name])
+    folder = checked_root(name, root)
+    listing = module.listed(name, folder)
+    return surveyed(name, folder, listing, module.CARD, image_size)

@@ -1,4 +1,19 @@
-"""What the data sets share: the loaded images, splits by group, the image cache."""
+"""What the data sets share: the loaded images, splits by group, the image cache.
+
+The module of a set of photographs offers three things:
+
+``CARD``
+    A `Card`, for all names of the module.
+``PUBLISHED``
+    Name -> split -> class -> number of images, as published; ``{}`` where nothing is.
+    The split is "all" where the data set has none of its own.
+``listed(name, root)``
+    A `Listing`: every usable image with label, group and, if given, split, before any
+    image is opened; and every file or row that is not used, by name, under its reason.
+
+Everything else is done here, the same way for all: `decoded` opens each image once,
+`chosen` makes splits of them, `surveyed` says what was found and what was left out.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +21,26 @@ import csv
 import hashlib
 import io
 import json
+import os
+import posixpath
 import sys
+import unicodedata
 import warnings
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
@@ -32,6 +52,8 @@ SHARES = (0.7, 0.1, 0.2)
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 
 Array = NDArray[Any]
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class DataError(ValueError):
@@ -99,19 +121,40 @@ class Faces(Dataset[tuple[Tensor, int]]):
         return self.images[index], int(self.labels[index])
 
 
+#: Reason -> names of the files or rows that are left out for it.
+Skipped = defaultdict[str, list[str]]
+
+#: Split (or "all") -> class -> number of images.
+Counts = Mapping[str, Mapping[str, int]]
+
+
 @dataclass(frozen=True)
 class Listing:
-    """Image files with their labels, before any image is opened.
+    """Images with their labels, before any image is opened.
 
     Attributes
     ----------
     paths : list of Path
+        The file of each image, below the root; images may share a file.
     labels : list of int
     groups : list of str
+        Person of each image, as far as known; else a name no other image has.
     splits : list of str or None
         Given splits; None where the library makes them.
     classes : tuple of str
-    skipped : Counter
+    skipped : dict of str to list of str
+        Every file or row left out, by name, under its reason.
+    published : dict of str to dict of str to int
+        What should be found in this layout: split -> class -> number of images.
+    parts : list or None
+        What of the file to read, handed to ``read``: for `read_image` a box
+        (left, top, right, bottom) in pixels, or None for the whole image. Plain
+        values whose text tells them apart: it is part of the key of the cache.
+    names : list of str or None
+        How messages call each image; its path below the root if None.
+    read : callable or None
+        ``read(path, size, part)`` -> (3, size, size) uint8, or None if the image cannot
+        be read; `read_image` if None.
     """
 
     paths: list[Path]
@@ -119,32 +162,100 @@ class Listing:
     groups: list[str]
     splits: list[str] | None
     classes: tuple[str, ...]
-    skipped: Counter[str]
+    skipped: dict[str, list[str]]
+    published: Counts = field(default_factory=dict)
+    parts: list[Any] | None = None
+    names: list[str] | None = None
+    read: Callable[[Path, int, Any], Array | None] | None = None
 
 
-def load_listing(
+@dataclass(frozen=True)
+class Survey:
+    """What a folder holds of a data set.
+
+    Attributes
+    ----------
+    name : str
+    card : Card
+    classes : tuple of str
+    counts : dict of str to dict of str to int
+        Split, or "all" if none is given -> class -> number of readable images.
+    published : dict of str to dict of str to int
+        The same as published; empty where nothing is.
+    skipped : dict of str to list of str
+        Every file or row left out, by name, under its reason.
+    shared : list of str
+        Groups (people, or images that are nearly the same) on both sides of the given
+        splits.
+    images : array, (n, 3, image_size, image_size) uint8
+        All readable images, memory-mapped.
+    labels : array, (n,) int64
+    """
+
+    name: str
+    card: Card
+    classes: tuple[str, ...]
+    counts: Counts
+    published: Counts
+    skipped: dict[str, list[str]]
+    shared: list[str]
+    images: Array
+    labels: Array
+
+
+def surveyed(
+    name: str, root: Path, listing: Listing, card: Card, image_size: int = 48
+) -> Survey:
+    """Open every listed image and say what was found and what was left out."""
+    images, kept, groups, skipped = decoded(name, root, listing, image_size)
+    labels = np.asarray(listing.labels, dtype=np.int64)[kept]
+    splits = [listing.splits[i] for i in kept] if listing.splits else None
+    where = np.asarray(splits or ["all"] * len(kept))
+    counts = {
+        split: {
+            code: int(((where == split) & (labels == c)).sum())
+            for c, code in enumerate(listing.classes)
+        }
+        for split in (*SPLITS, "all")
+        if split in where
+    }
+    shared = on_both_sides(splits, groups) if splits else []
+    return Survey(
+        name,
+        card,
+        listing.classes,
+        counts,
+        listing.published,
+        skipped,
+        shared,
+        images,
+        labels,
+    )
+
+
+def chosen(
     name: str,
     root: Path,
     listing: Listing,
     card: Card,
-    split: str,
+    splits: Sequence[str] = SPLITS,
     *,
     image_size: int = 48,
     size: int = 0,
     seed: int = 0,
-) -> Faces:
-    """Turn listed files into one split: decode once, group, split, limit.
+) -> list[Faces]:
+    """Turn listed files into splits: decode once, group, split, limit.
 
     Raises
     ------
     DataError
-        If no image can be used or fewer than two classes are left.
+        If no image can be used, fewer than two classes are left or a split is empty.
     """
-    images, index = decoded(name, root, listing, image_size)
-    kept = np.asarray(index["kept"], dtype=np.int64)
+    images, kept, groups, skipped = decoded(name, root, listing, image_size)
+    counted = {reason: len(names) for reason, names in skipped.items()}
     if len(kept) == 0:
         raise DataError(
-            f"{root} has no image that can be read{left_out(index['skipped'])}; give "
+            f"{root} has no image that can be read{left_out(skipped)}; give "
             f"the folder that holds the images of {name}"
         )
     labels = np.asarray(listing.labels, dtype=np.int64)[kept]
@@ -154,36 +265,39 @@ def load_listing(
             f"{root} has images of one class only ({classes[0]}); a classifier needs "
             "at least two"
         )
-    groups = index["groups"]
     if listing.splits is None:
         parts = split_by_group(labels, groups, seed)
     else:
         parts = given_splits([listing.splits[i] for i in kept], labels, groups, seed)
-    mine = np.flatnonzero(parts == SPLITS.index(split))
-    if listing.splits is None:
-        _say_missing_classes(root, split, classes, labels, groups, mine)
-    order = np.random.default_rng(seed + 1).permutation(len(mine))
-    mine = mine[order]
-    if size:
-        share = max(1, round(size * SHARES[SPLITS.index(split)]))
-        mine = mine[stratified(labels[mine], share)]
-    if len(mine) == 0:
-        raise DataError(
-            f"{root} leaves no {split} image; add images of more people, or name the "
-            "splits yourself"
+    faces = []
+    for split in splits:
+        mine = np.flatnonzero(parts == SPLITS.index(split))
+        if len(mine) == 0:
+            way = "give a root that holds them" if listing.splits else "add people"
+            raise DataError(
+                f"{root} leaves no {split} image of {name}{left_out(skipped)}; {way}"
+            )
+        if listing.splits is None:
+            _say_missing_classes(root, split, classes, labels, groups, mine)
+        mine = mine[np.random.default_rng(seed + 1).permutation(len(mine))]
+        if size:
+            share = max(1, round(size * SHARES[SPLITS.index(split)]))
+            mine = mine[stratified(labels[mine], share)]
+        pictures = torch.from_numpy(images[mine])
+        numbers = torch.from_numpy(labels[mine])
+        faces.append(
+            Faces(
+                name,
+                pictures,
+                numbers,
+                classes,
+                [groups[i] for i in mine],
+                card,
+                counted,
+                fingerprint(pictures, numbers),
+            )
         )
-    chosen = torch.from_numpy(np.ascontiguousarray(images[mine]))
-    numbers = torch.from_numpy(labels[mine])
-    return Faces(
-        name,
-        chosen,
-        numbers,
-        classes,
-        [groups[i] for i in mine],
-        card,
-        dict(index["skipped"]),
-        fingerprint(chosen, numbers),
-    )
+    return faces
 
 
 def _say_missing_classes(
@@ -281,15 +395,13 @@ def given_splits(
 ) -> Array:
     """Return given splits as 0, 1, 2; a missing validation split comes out of train."""
     parts = np.asarray([SPLITS.index(s) for s in splits])
-    people: dict[str, set[int]] = {}
-    for group, part in zip(groups, parts.tolist(), strict=True):
-        people.setdefault(group, set()).add(part)
-    both = sorted(g for g, where in people.items() if len(where) > 1)
+    both = on_both_sides(splits, groups)
     if both:
         warnings.warn(
             f"{len(both)} people or pairs of nearly equal images, the first of them "
             f"{both[0]}, stand in more than one of the given splits, so results will "
-            "look better than they are; leave the splits to fersep to mend this",
+            "look better than they are; given splits are never changed, splits that "
+            "are made here have no such people or pairs",
             stacklevel=2,
         )
     if not (parts == 1).any():
@@ -297,6 +409,18 @@ def given_splits(
         inner = split_by_group(labels[train], [groups[i] for i in train.tolist()], seed)
         parts[train[inner == 1]] = 1
     return parts
+
+
+def on_both_sides(splits: Sequence[str], groups: Sequence[str]) -> list[str]:
+    """Return the groups that stand in more than one split."""
+    first: dict[str, str] = {}
+    return sorted(
+        {
+            group
+            for group, split in zip(groups, splits, strict=True)
+            if first.setdefault(group, split) != split
+        }
+    )
 
 
 def stratified(labels: Array, number: int) -> Array:
@@ -326,9 +450,10 @@ def near_duplicates(images: Array, groups: Sequence[str]) -> list[str]:
     """Join the groups of images that are nearly the same.
 
     Candidates agree in at least 56 of 64 signs of neighboring brightness (a difference
-    hash); they are joined if small grey copies of them correlate above .98 or differ by
-    less than 1 of 255 on average. Two photographs of one scene stay apart; the same
-    photograph brightened or compressed again does not.
+    hash); they are joined if small grey copies of them correlate above .98 or, where
+    there is little contrast, differ by less than 1 of 255 on average. Two photographs
+    of one scene stay apart; the same photograph brightened or compressed again does
+    not.
 
     Parameters
     ----------
@@ -340,114 +465,182 @@ def near_duplicates(images: Array, groups: Sequence[str]) -> list[str]:
     list of str, (n,)
     """
     n = len(images)
-    bits = np.empty((n, 64), dtype=np.float32)
+    bits = np.empty((n, 64), dtype=bool)
     small = np.empty((n, 256), dtype=np.float32)
     for start in range(0, n, 2000):
         grey = torch.from_numpy(np.array(images[start : start + 2000])).float().mean(1)
         shrink = torch.nn.functional.adaptive_avg_pool2d
         rows = shrink(grey[:, None], (8, 9))[:, 0]
         signs = (rows[:, :, 1:] > rows[:, :, :-1]).flatten(1)
-        bits[start : start + 2000] = signs.float().mul(2).sub(1).numpy()
+        bits[start : start + 2000] = signs.numpy()
         copies = shrink(grey[:, None], (16, 16)).flatten(1)
         small[start : start + 2000] = copies.numpy()
+    pairs = np.concatenate([_alike(small), _equally_flat(small)])
+    first, second = pairs.T
+    agree = (bits[first] == bits[second]).sum(1) >= 56
+    names = sorted(set(groups))
+    place = {name: i for i, name in enumerate(names)}
+    node = np.asarray([place[group] for group in groups])
+    first, second = node[first[agree]], node[second[agree]]
+    shape = (len(names), len(names))
+    links = coo_array((np.ones(len(first)), (first, second)), shape=shape)
+    _, component = connected_components(links, directed=False)
+    # The first member of a component is its smallest name.
+    _, smallest = np.unique(component, return_index=True)
+    return [names[smallest[component[i]]] for i in node]
+
+
+def _alike(small: Array) -> Array:
+    """Return pairs (n, 2) of rows that correlate above .98.
+
+    A correlation of r is a distance of sqrt(2 - 2r) on the sphere. Projections never
+    lengthen a distance, so a search in the few main directions misses no pair, and
+    hundreds of thousands of images take minutes instead of hours.
+    """
     centered = small - small.mean(1, keepdims=True)
-    centered /= np.linalg.norm(centered, axis=1, keepdims=True) + 1e-6
-    parent = {g: g for g in groups}
+    contrast = np.linalg.norm(centered, axis=1)
+    rows = np.flatnonzero(contrast > 0)
+    unit = centered[rows] / contrast[rows, None]
+    _, directions = np.linalg.eigh(unit.T @ unit)
+    tree = cKDTree(unit @ directions[:, -10:])
+    pairs = tree.query_pairs(np.sqrt(2 - 2 * 0.98) + 1e-5, output_type="ndarray")
+    same = np.empty(len(pairs), dtype=bool)
+    for start in range(0, len(pairs), 100_000):
+        i, j = pairs[start : start + 100_000].T
+        same[start : start + 100_000] = np.einsum("nd,nd->n", unit[i], unit[j]) > 0.98
+    return rows[pairs[same]]
 
-    def root(g: str) -> str:
-        while parent[g] != g:
-            parent[g] = parent[parent[g]]
-            g = parent[g]
-        return g
 
-    for start in range(0, n, 1000):
-        agree = bits[start : start + 1000] @ bits[start:].T
-        first, second = np.nonzero(agree >= 48)
-        for i, j in zip(first + start, second + start, strict=True):
-            if i >= j:
-                continue
-            same = np.abs(small[i] - small[j]).mean() < 1
-            if same or centered[i] @ centered[j] > 0.98:
-                a, b = sorted((root(groups[int(i)]), root(groups[int(j)])))
-                parent[b] = a
-    return [root(g) for g in groups]
+def _equally_flat(small: Array) -> Array:
+    """Return pairs (n, 2) of rows of little contrast that differ by less than 1."""
+    rows = np.flatnonzero(small.std(1) < 10)
+    blocks = small[rows].reshape(-1, 16, 16).mean(2)
+    tree = cKDTree(blocks)
+    pairs = tree.query_pairs(16, p=1, output_type="ndarray")
+    i, j = pairs.T
+    return rows[pairs[np.abs(small[rows[i]] - small[rows[j]]).mean(1) < 1]]
 
 
 def decoded(
     name: str, root: Path, listing: Listing, image_size: int
-) -> tuple[Array, dict[str, Any]]:
-    """Return all readable images, memory-mapped, and their index; decode them once.
+) -> tuple[Array, Array, list[str], dict[str, list[str]]]:
+    """Open all listed images once.
 
-    The cache is keyed by the names, sizes and times of the files and by the code that
-    reads them. It appears whole or not at all.
+    The cache is keyed by the names, sizes and times of the files, what of them is read
+    and the code that reads it: the content itself is not read to tell whether it
+    changed. It appears whole or not at all.
+
+    Returns
+    -------
+    images : array, (n, 3, image_size, image_size) uint8
+        Memory-mapped.
+    kept : array, (n,) int64
+        The place of each readable image in the listing.
+    groups : list of str, (n,)
+        Those of the listing; images that are nearly the same share one.
+    skipped : dict of str to list of str
+        Those of the listing and the unreadable images.
     """
+    code = [__file__]
+    if listing.read:
+        code.append(sys.modules[listing.read.__module__].__file__ or "")
     stamp = hashlib.sha256(f"{name} {image_size}".encode())
-    stamp.update(records.syntax_hash([__file__]).encode())
-    for path, group in zip(listing.paths, listing.groups, strict=True):
+    stamp.update(records.syntax_hash(code).encode())
+    for path in dict.fromkeys(listing.paths):
         facts = path.stat()
-        stamp.update(f"{path}\0{group}\0{facts.st_size}\0{facts.st_mtime_ns}".encode())
-    stamp.update(json.dumps(sorted(listing.skipped.items())).encode())
+        known = f"{_below(root, path)}\0{facts.st_size}\0{facts.st_mtime_ns}\0"
+        stamp.update(known.encode(errors="surrogateescape"))
+    for i, (path, group) in enumerate(zip(listing.paths, listing.groups, strict=True)):
+        part = listing.parts[i] if listing.parts else None
+        known = f"{path.name}\0{group}\0{part}\0"
+        stamp.update(known.encode(errors="surrogateescape"))
     folder = records.build_dir() / "data" / f"{name}-{stamp.hexdigest()[:20]}"
     # Another process may finish the same folder first.
     with suppress(FileExistsError), records.whole_folder(folder) as part:
-        _decode_all(name, root, listing, image_size, part)
+        _decode_all(name, listing, image_size, part)
     index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+    skipped = {reason: names for reason, names in listing.skipped.items() if names}
     if index["unreadable"]:
-        first = index["unreadable"][0]
+        names = [
+            listing.names[i] if listing.names else _below(root, listing.paths[i])
+            for i in index["unreadable"]
+        ]
+        skipped["unreadable image"] = names
         warnings.warn(
-            f"{len(index['unreadable'])} images of {name} cannot be read and are left "
-            f"out, the first of them {first}; repair or delete them",
+            f"{len(names)} images of {name} cannot be read and are left "
+            f"out, the first of them {names[0]}; repair or delete them",
             stacklevel=2,
         )
-    return np.load(folder / "images.npy", mmap_mode="r"), index
+    kept = np.delete(np.arange(len(listing.paths)), index["unreadable"])
+    return _mapped(folder, len(kept), image_size), kept, index["groups"], skipped
 
 
-def _decode_all(
-    name: str, root: Path, listing: Listing, image_size: int, folder: Path
-) -> None:
-    kept: list[int] = []
-    unreadable: list[str] = []
-    shape = (len(listing.paths), 3, image_size, image_size)
-    pictures = np.empty(shape, dtype=np.uint8)
-    with ThreadPoolExecutor(2) as pool:
-        results = tqdm(
-            pool.map(partial(read_image, size=image_size), listing.paths),
-            desc=f"reading {name}",
-            total=len(listing.paths),
-            leave=False,
-            file=sys.stdout,
-            mininterval=2,
-        )
-        for i, picture in enumerate(results):
-            if picture is None:
-                unreadable.append(str(listing.paths[i].relative_to(root)))
-            else:
-                pictures[len(kept)] = picture
-                kept.append(i)
-    pictures = pictures[: len(kept)]
-    groups = [listing.groups[i] for i in kept]
-    skipped = Counter(listing.skipped)
-    if unreadable:
-        skipped["unreadable image"] = len(unreadable)
-    index = {
-        "kept": kept,
-        "groups": near_duplicates(pictures, groups) if kept else [],
-        "skipped": skipped,
-        "unreadable": unreadable,
-    }
-    np.save(folder / "images.npy", pictures)
+def _mapped(folder: Path, n: int, image_size: int) -> Array:
+    shape = (n, 3, image_size, image_size)
+    if n == 0:
+        return np.empty(shape, dtype=np.uint8)
+    return np.memmap(folder / "images.u8", np.uint8, "r", shape=shape)
+
+
+def _below(root: Path, path: Path) -> str:
+    return str(path).removeprefix(str(root)).lstrip(os.sep)
+
+
+def _decode_all(name: str, listing: Listing, image_size: int, folder: Path) -> None:
+    n = len(listing.paths)
+    read = listing.read or read_image
+    parts = listing.parts or [None] * n
+    unreadable: list[int] = []
+    progress = tqdm(
+        desc=f"reading {name}", total=n, leave=False, file=sys.stdout, mininterval=2
+    )
+    file = (folder / "images.u8").open("wb")
+    with file, progress, ThreadPoolExecutor(os.cpu_count()) as pool:
+        # A few at a time: the pool would hold all that the disk has not taken yet.
+        for start in range(0, n, 1000):
+            few = slice(start, start + 1000)
+            sizes = [image_size] * len(parts[few])
+            pictures = pool.map(read, listing.paths[few], sizes, parts[few])
+            for i, picture in enumerate(pictures, start):
+                if picture is None:
+                    unreadable.append(i)
+                else:
+                    file.write(np.ascontiguousarray(picture).data)
+                progress.update()
+    lost = set(unreadable)
+    groups = [group for i, group in enumerate(listing.groups) if i not in lost]
+    groups = near_duplicates(_mapped(folder, len(groups), image_size), groups)
+    index = {"unreadable": unreadable, "groups": groups}
     (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")
 
 
-def read_image(path: Path, size: int) -> Array | None:
+def read_image(
+    path: Path, size: int, box: tuple[float, float, float, float] | None = None
+) -> Array | None:
     """Return an image file as (3, size, size) uint8, or None if it cannot be read.
 
     The largest square around the middle is kept; orientation marks are obeyed. Grey
     pictures of 16 bits are brought to 8; those of 32 bits have no known white.
+
+    Parameters
+    ----------
+    path : Path
+    size : int
+        Side in pixels.
+    box : (left, top, right, bottom), optional
+        The part of the upright picture to use, in its pixels; what lies outside the
+        picture is left away, and a box that lies outside altogether cannot be read.
     """
     try:
         with Image.open(path) as image:
-            image.draft("RGB", (2 * size, 2 * size))
+            wide = image.width
+            if box is None:
+                image.draft("RGB", (2 * size, 2 * size))
+            else:
+                zoom = 2 * size / max(1.0, min(box[2] - box[0], box[3] - box[1]))
+                needed = (int(image.width * zoom), int(image.height * zoom))
+                image.draft("RGB", needed)
+            scale = image.width / wide
             upright = ImageOps.exif_transpose(image)
             if upright.mode.startswith("I;16"):
                 upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
@@ -456,8 +649,115 @@ def read_image(path: Path, size: int) -> Array | None:
             upright = upright.convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
+    if box is not None:
+        left, top, right, bottom = (round(side * scale) for side in box)
+        left, top = max(left, 0), max(top, 0)
+        right, bottom = min(right, upright.width), min(bottom, upright.height)
+        if left >= right or top >= bottom:
+            return None
+        upright = upright.crop((left, top, right, bottom))
     square = ImageOps.fit(upright, (size, size), Image.Resampling.LANCZOS)
     return np.asarray(square).transpose(2, 0, 1)
+
+
+class Files:
+    """The image files below a folder, to be found by name.
+
+    Hidden files are passed over. Links are followed inside the root, not out of it.
+
+    Parameters
+    ----------
+    folder, root : Path
+        Names count from the folder; links may not leave the root.
+    skipped : Skipped
+        Takes the files that are no image and the links that lead nowhere or outside.
+
+    Attributes
+    ----------
+    paths : dict of str to Path
+        Name with ``/`` -> path, in the order of the names.
+    """
+
+    def __init__(self, folder: Path, root: Path, skipped: Skipped) -> None:
+        self.paths: dict[str, Path] = {}
+        inside = os.path.realpath(root)
+
+        def walk(place: str, above: str, chain: tuple[str, ...]) -> None:
+            with os.scandir(place) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                real = ""
+                if entry.is_symlink():
+                    real = os.path.realpath(entry.path)
+                    reason = ""
+                    if not os.path.exists(real):
+                        reason = "link to nothing"
+                    elif not Path(real).is_relative_to(inside):
+                        reason = "link that leaves the root"
+                    elif real in chain:
+                        reason = "link to a folder it stands in"
+                    if reason:
+                        skipped[reason].append(_below(root, Path(entry.path)))
+                        continue
+                if entry.is_dir():
+                    real = real or os.path.join(chain[-1], entry.name)
+                    walk(entry.path, f"{above}{entry.name}/", (*chain, real))
+                elif not entry.is_file():
+                    continue
+                elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
+                    self.paths[above + entry.name] = Path(entry.path)
+                else:
+                    path = _below(root, Path(entry.path))
+                    skipped["file that is no image"].append(path)
+
+        walk(str(folder), "", (os.path.realpath(folder),))
+        self._plain = {_plain(name): name for name in self.paths}
+
+    def find(self, name: str) -> str | None:
+        """Return a name of `paths`, also if case or Unicode form are written otherwise.
+
+        None if there is no such file.
+        """
+        name = posixpath.normpath(name.replace("\\", "/"))
+        return name if name in self.paths else self._plain.get(_plain(name))
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def leaves(name: str) -> bool:
+    """Say whether a relative path leads out of its folder, or is none."""
+    name = posixpath.normpath(name.replace("\\", "/"))
+    return name.startswith(("../", "/")) or name == ".." or name[1:2] == ":"
+
+
+def no_file(name: str) -> str:
+    """Return the reason why a row whose file is not found is left out."""
+    return "row that leaves the root" if leaves(name) else "row without an image file"
+
+
+def agreed(said: Mapping[K, Sequence[tuple[str, V]]], skipped: Skipped) -> dict[K, V]:
+    """Return what is said of each image where all rows agree.
+
+    Parameters
+    ----------
+    said : dict of image to list of (row, fact)
+        ``row`` names the row in `skipped`.
+    skipped : Skipped
+        Takes rows that repeat another, and all rows that contradict each other.
+    """
+    known = {}
+    for image, rows in said.items():
+        if any(fact != rows[0][1] for _, fact in rows):
+            names = [row for row, _ in rows]
+            skipped["rows that contradict each other"].extend(names)
+        else:
+            skipped["row that repeats another"].extend(row for row, _ in rows[1:])
+            known[image] = rows[0][1]
+    return known
 
 
 def checked_root(name: str, root: str | Path | None) -> Path:
@@ -513,7 +813,7 @@ def read_table(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
         ) from None
 
 
-def left_out(skipped: Mapping[str, int]) -> str:
+def left_out(skipped: Mapping[str, Sequence[str]]) -> str:
     """Return in words why files were left out, to stand inside a message."""
-    reasons = ", ".join(f"{reason}: {n}" for reason, n in skipped.items() if n)
+    reasons = ", ".join(f"{reason}: {len(n)}" for reason, n in skipped.items() if n)
     return f" (left out: {reasons})" if reasons else ""

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
 from fersep.data.faces import (
-    SUFFIXES,
     Card,
+    Counts,
     DataError,
-    Faces,
+    Files,
     Listing,
-    checked_root,
+    Skipped,
+    agreed,
     left_out,
-    load_listing,
+    no_file,
     read_table,
 )
 from fersep.records import BASIC_CLASSES
@@ -50,74 +50,66 @@ CARD = Card(
 )
 
 
-def load(name: str, root: str | Path | None, split: str, **options: Any) -> Faces:
-    """Load one split; see `fersep.data.load`.
-
-    Raises
-    ------
-    DataError
-        If the folder or its legend is missing or holds no usable row.
-    """
-    folder = checked_root(name, root)
-    return load_listing(name, folder, listed(folder), CARD, split, **options)
+PUBLISHED: dict[str, Counts] = {}
 
 
-def listed(root: Path) -> Listing:
+def listed(name: str, root: Path) -> Listing:
     """Read the legend: which images are used, with which label and person.
 
     An image with rows that agree counts once; one with rows that contradict each other
     is left out. Contempt is not among the paper's classes and is left out.
+
+    Raises
+    ------
+    DataError
+        If the legend or the images are missing or no row is usable.
     """
     legend = root / "data" / "legend.csv"
     if not legend.is_file():
-        raise DataError(
-            f"{legend} is missing; give the root of a copy of {CARD.source}, which "
-            "holds data/legend.csv and images/"
-        )
+        raise DataError(_missing(legend))
+    skipped: Skipped = defaultdict(list)
     table = read_table(legend, ("image", "emotion"))
-    rows = [(row["image"], row["emotion"].lower()) for row in table]
-    files = set(image_names(root / "images"))
-    skipped: Counter[str] = Counter()
-    said: dict[str, list[str]] = {}
-    for image, emotion in rows:
+    if not (root / "images").is_dir():
+        raise DataError(_missing(root / "images"))
+    files = Files(root / "images", root, skipped)
+    said: dict[str, list[tuple[str, str]]] = {}
+    named: set[str] = set()
+    for number, row in enumerate(table, start=2):
+        line = f"line {number}: {row['image']}, {row['emotion']}"
+        emotion = row["emotion"].lower()
+        image = files.find(row["image"])
+        named.add(image or "")
         if emotion == "contempt":
-            skipped["contempt, not one of the paper's classes"] += 1
+            skipped["contempt, not one of the paper's classes"].append(line)
         elif emotion not in EMOTIONS:
-            skipped["unknown label"] += 1
-        elif image not in files:
-            skipped["row without an image file"] += 1
+            skipped["unknown label"].append(line)
+        elif not image:
+            skipped[no_file(row["image"])].append(line)
         else:
-            said.setdefault(image, []).append(emotion)
-    names = {image for image, _ in rows}
-    skipped["image file without a row"] = sum(n not in names for n in files)
-    paths, labels, groups = [], [], []
-    for image, emotions in sorted(said.items()):
-        if len(set(emotions)) > 1:
-            skipped["rows that contradict each other"] += len(emotions)
-            continue
-        skipped["row that repeats another"] += len(emotions) - 1
-        paths.append(root / "images" / image)
-        labels.append(EMOTIONS[emotions[0]])
-        groups.append(person(image))
-    if not paths:
+            said.setdefault(image, []).append((line, emotion))
+    known = dict(sorted(agreed(said, skipped).items()))
+    others = [f"images/{name}" for name in files.paths if name not in named]
+    skipped["image file without a row"].extend(others)
+    if not known:
         raise DataError(
             f"{root} has no image with a usable row in {legend.name}"
             f"{left_out(skipped)}; give the root of a copy of {CARD.source}"
         )
-    kept = Counter({reason: n for reason, n in skipped.items() if n})
-    return Listing(paths, labels, groups, None, BASIC_CLASSES, kept)
+    return Listing(
+        [files.paths[image] for image in known],
+        [EMOTIONS[emotion] for emotion in known.values()],
+        [person(image) for image in known],
+        None,
+        BASIC_CLASSES,
+        skipped,
+    )
 
 
-def image_names(folder: Path) -> list[str]:
-    """Return the names of the image files in a folder; thousands take no time."""
-    if not folder.is_dir():
-        raise DataError(
-            f"{folder} is missing; give the root of a copy of {CARD.source}, which "
-            "holds data/legend.csv and images/"
-        )
-    with os.scandir(folder) as entries:
-        names = [entry.name for entry in entries if entry.is_file()]
-    return [n for n in names if os.path.splitext(n)[1].lower() in SUFFIXES]
+def _missing(path: Path) -> str:
+    return (
+        f"{path} is missing; give the root of a copy of {CARD.source}, which holds "
+        "data/legend.csv and images/"
+    )
 
 
 def person(file_name: str) -> str:

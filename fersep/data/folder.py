@@ -8,20 +8,21 @@ person.
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
 from fersep.data.faces import (
     SPLITS,
     SUFFIXES,
     Card,
+    Counts,
     DataError,
-    Faces,
+    Files,
     Listing,
-    checked_root,
+    Skipped,
+    agreed,
+    leaves,
     left_out,
-    load_listing,
     read_table,
 )
 from fersep.records import BASIC_CLASSES, COMPOUND_CLASSES
@@ -72,21 +73,19 @@ CARD = Card(
 LAYOUTS = "root/train/<class>/…, root/<class>/… or root/faces.csv"
 
 
-def load(name: str, root: str | Path | None, split: str, **options: Any) -> Faces:
-    """Load one split; see `fersep.data.load`.
+#: Nothing is published of a folder of one's own.
+PUBLISHED: dict[str, Counts] = {}
+
+
+def listed(name: str, root: Path) -> Listing:
+    """Find the images of a folder and what is known of each.
 
     Raises
     ------
     DataError
-        If the folder is missing, empty or has none of the three layouts.
+        If the folder is empty or has none of the three layouts.
     """
-    folder = checked_root(name, root)
-    return load_listing(name, folder, listed(folder), CARD, split, **options)
-
-
-def listed(root: Path) -> Listing:
-    """Find the images of a folder and what is known of each."""
-    skipped: Counter[str] = Counter()
+    skipped: Skipped = defaultdict(list)
     if (root / "faces.csv").is_file():
         rows = _from_table(root, skipped)
     else:
@@ -147,26 +146,7 @@ def person(path: Path) -> str:
     return found[1].lower() if found else str(path).lower()
 
 
-def _images(folder: Path, root: Path, skipped: Counter[str]) -> list[Path]:
-    found = []
-    inside = root.resolve()
-    for path in sorted(folder.rglob("*")):
-        if path.is_symlink() and not path.exists():
-            skipped["link to nothing"] += 1
-        if not path.is_file() or path.name.startswith("."):
-            continue
-        if path.suffix.lower() not in SUFFIXES:
-            skipped["file that is no image"] += 1
-        elif not path.resolve().is_relative_to(inside):
-            skipped["link that leaves the root"] += 1
-        else:
-            found.append(path)
-    return found
-
-
-def _from_folders(
-    root: Path, skipped: Counter[str]
-) -> list[tuple[Path, str, str, str]]:
+def _from_folders(root: Path, skipped: Skipped) -> list[tuple[Path, str, str, str]]:
     below = [p for p in sorted(root.iterdir()) if p.is_dir()]
     below = [p for p in below if not p.name.startswith(".")]
     parts = {
@@ -182,31 +162,29 @@ def _from_folders(
         raise DataError(f"{root} has split folders but no train folder; add one")
     rows = []
     places = parts or {root: ""}
-    for place in {root, *places}:
-        stray = [p for p in place.iterdir() if p.is_file()]
-        skipped["image outside the class folders"] += sum(
-            p.suffix.lower() in SUFFIXES for p in stray
-        )
+    for place in dict.fromkeys([root, *places]):
+        for path in sorted(place.iterdir()):
+            if path.suffix.lower() in SUFFIXES and not path.is_dir():
+                stray = str(path.relative_to(root))
+                skipped["image outside the class folders"].append(stray)
     for place, split in places.items():
-        for folder in sorted(p for p in place.iterdir() if p.is_dir()):
-            if folder.name.startswith("."):
-                continue
-            for path in _images(folder, root, skipped):
+        for label, path in Files(place, root, skipped).paths.items():
+            if "/" in label:
                 group = person(path.relative_to(root))
-                rows.append((path, folder.name, split, group))
-    skipped += Counter()  # drops reasons that were met zero times
+                rows.append((path, label.split("/")[0], split, group))
     return rows
 
 
-def _from_table(root: Path, skipped: Counter[str]) -> list[tuple[Path, str, str, str]]:
+def _from_table(root: Path, skipped: Skipped) -> list[tuple[Path, str, str, str]]:
     table = root / "faces.csv"
-    inside = root.resolve()
-    said: dict[Path, list[tuple[str, str, str]]] = {}
-    named: set[Path] = set()
+    files = Files(root, root, skipped)
+    skipped["file that is no image"].remove(table.name)
+    said: dict[str, list[tuple[str, tuple[str, str, str]]]] = {}
+    named: set[str] = set()
     for number, row in enumerate(read_table(table, ("path", "label")), start=2):
-        path = root / row["path"]
+        line = f"line {number}: {row['path']}"
         split = row.get("split", "").lower()
-        if not path.resolve().is_relative_to(inside):
+        if leaves(row["path"]):
             raise DataError(
                 f"line {number} of {table} names {row['path']}, which lies outside the "
                 "folder; move the image into it"
@@ -216,23 +194,17 @@ def _from_table(root: Path, skipped: Counter[str]) -> list[tuple[Path, str, str,
                 f"line {number} of {table} has the split {row['split']!r}; use "
                 f"{', '.join(SPLITS)}"
             )
-        named.add(path.resolve())
+        name = files.find(row["path"])
+        named.add(name or "")
         if not row["label"]:
-            skipped["row without a label"] += 1
-        elif not path.is_file():
-            skipped["row without an image file"] += 1
+            skipped["row without a label"].append(line)
+        elif not name:
+            skipped["row without an image file"].append(line)
         else:
             who = row.get("person", "").lower() or person(Path(row["path"]))
             facts = (row["label"], SPLIT_WORDS.get(split, ""), who)
-            said.setdefault(path, []).append(facts)
-    rows = []
-    for path, known in said.items():
-        if len(set(known)) > 1:
-            skipped["rows that contradict each other"] += len(known)
-        else:
-            skipped["row that repeats another"] += len(known) - 1
-            rows.append((path, *known[0]))
-    others = [p for p in _images(root, root, Counter()) if p.resolve() not in named]
-    skipped["image file without a row"] += len(others)
-    skipped += Counter()  # drops reasons that were met zero times
-    return rows
+            said.setdefault(name, []).append((line, facts))
+    known = agreed(said, skipped)
+    others = [name for name in files.paths if name not in named]
+    skipped["image file without a row"].extend(others)
+    return [(files.paths[name], *facts) for name, facts in known.items()]
