@@ -23,7 +23,7 @@ from fersep.equations import Rule
 FIRST_CENTERS = ("sphere", "normal", "uniform", "simplex", "means")
 
 #: Names that :func:`make_loss` knows.
-LOSSES = ("separate", "intra", "inter", "center", "island", "locality")
+LOSSES = ("separate", "intra", "inter", "batch", "center", "island", "locality")
 
 Terms = Literal["both", "intra", "inter"]
 
@@ -313,6 +313,26 @@ class SeparateLoss(CenterBasedLoss):
         return pull + equations.inter_increment_unchecked(centers, self.rule)
 
 
+class BatchMeansLoss(SeparateLoss):
+    """The separate loss with centers that remember nothing, for ablations.
+
+    In each batch the centers are the mean directions of its classes; a class that the
+    batch lacks keeps its last one. The pull is Eq. 2 with these centers as constants,
+    and Eq. 6-8 take no part. Parameters and errors are those of :class:`SeparateLoss`.
+    """
+
+    def _prepare(
+        self, features: Tensor, labels: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        features, _, labels = super()._prepare(features, labels)
+        always = torch.ones((), dtype=torch.bool, device=features.device)
+        self._begin_with_means(features, labels, always)
+        return features, self.centers.to(features.dtype), labels
+
+    def _increment(self, features: Tensor, centers: Tensor, labels: Tensor) -> Tensor:
+        return torch.zeros_like(centers)
+
+
 class CenterLoss(CenterBasedLoss):
     """Center loss (Wen, Zhang, Li and Qiao, 2016): features near their own center.
 
@@ -507,8 +527,9 @@ def make_loss(
 
     Parameters
     ----------
-    name : {"separate", "intra", "inter", "center", "island", "locality"}
-        ``intra`` and ``inter`` are :class:`SeparateLoss` with one of its terms.
+    name : {"separate", "intra", "inter", "batch", "center", "island", "locality"}
+        ``intra`` and ``inter`` are :class:`SeparateLoss` with one of its terms,
+        ``batch`` is :class:`BatchMeansLoss`.
     num_classes, feature_dim, alpha, init, generator
         Of :class:`CenterBasedLoss`.
     rule : {"exact", "published", "mean"}
@@ -535,6 +556,8 @@ def make_loss(
         return made(SeparateLoss, rule=rule)
     if name in ("intra", "inter"):
         return made(SeparateLoss, rule=rule, terms=name)
+    if name == "batch":
+        return made(BatchMeansLoss, rule=rule)
     if name == "center":
         return made(CenterLoss)
     if name == "island":

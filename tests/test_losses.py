@@ -225,10 +225,23 @@ def test_inter_alone_leaves_every_feature_alone():
 
 def test_alpha_zero_holds_the_centers():
     x, c, y = draw()
-    for name in LOSSES:
+    for name in set(LOSSES) - {"batch"}:  # each batch sets them there
         loss = make_loss(name, 5, 8, alpha=0.0, init=c)
         loss.update(x, y)
         assert torch.equal(loss.centers, c)
+
+
+def test_batch_means_forget_and_pull_by_equation_5():
+    x, c, y = draw(dtype=torch.float64)
+    y[y == 3] = 0  # class 3 is absent
+    loss = make_loss("batch", 5, 8, init=c)
+    loss(x.requires_grad_(), y).backward()
+    unit = x.detach() / x.detach().norm(dim=1, keepdim=True)
+    for j in range(5):
+        want = c[j] if j == 3 else unit[y == j].mean(0)
+        assert torch.cosine_similarity(loss.centers[j], want, dim=0) > 1 - 1e-12
+    by_hand = eq.features_gradient(x.detach(), loss.centers, y)
+    assert (x.grad - by_hand).abs().max() <= 1e-15
 
 
 # First values.
@@ -375,7 +388,8 @@ def test_every_loss_by_its_name(name):
     loss = make_loss(name, 5, 8, alpha=2.0, rule="published", init=c)
     if name != "inter":
         x.requires_grad_()
-        if name != "locality":  # its neighbors are constants on purpose
+        # Neighbors, and means of the batch, are constants on purpose.
+        if name not in ("locality", "batch"):
             assert torch.autograd.gradcheck(lambda z: loss(z, y), (x,))
         (before,) = torch.autograd.grad(loss(x, y), x)
         value = loss(x, y)
