@@ -219,22 +219,14 @@ def inter_cost(
     for (name, times), (color, marker) in zip(seconds.items(), looks, strict=False):
         run = list(sizes[: len(times)])
         axes.plot(run, times, color=color, marker=marker, label=name)
-        axes.annotate(
-            name,
-            (run[-1], times[-1]),
-            xytext=(7, 0),
-            textcoords="offset points",
-            va="center",
-            color=color,
-        )
         parts.append(f"{name}: {times[-1]:.2g} seconds at {run[-1]} classes")
     axes.set(
         xscale="log",
         yscale="log",
         xlabel="number of classes s",
         ylabel="seconds",
-        xlim=(min(sizes) * 0.8, max(sizes) * 9),
     )
+    axes.legend(loc="upper left")
     alt = f"Time of Eq. 3 against the number of classes: {'; '.join(parts)}."
     return figure, alt
 
