@@ -316,7 +316,7 @@ class SeparateLoss(CenterBasedLoss):
 class BatchMeansLoss(SeparateLoss):
     """The separate loss with centers that remember nothing, for ablations.
 
-    In each batch the centers are the mean directions of its classes; a class that the
+    In each batch the centers are the directions of its class means; a class that the
     batch lacks keeps its last one. The pull is Eq. 2 with these centers as constants,
     and Eq. 6-8 take no part. Parameters and errors are those of :class:`SeparateLoss`.
     """
