@@ -39,6 +39,10 @@ __all__ = [
 NAMES = {
     "rendered_basic": "fersep.data.rendered",
     "rendered_compound": "fersep.data.rendered",
+    "raf_db_basic": "fersep.data.raf_db",
+    "raf_db_compound": "fersep.data.raf_db",
+    "affectnet": "fersep.data.affectnet",
+    "fer2013": "fersep.data.fer2013",
     "facial_expressions": "fersep.data.facial_expressions",
     "folder": "fersep.data.folder",
 }

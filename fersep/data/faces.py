@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
 import json
 import os
 import posixpath
@@ -27,7 +26,7 @@ import sys
 import unicodedata
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -211,7 +210,7 @@ def surveyed(
     labels = np.asarray(listing.labels, dtype=np.int64)[kept]
     splits = [listing.splits[i] for i in kept] if listing.splits else None
     where = np.asarray(splits or ["all"] * len(kept))
-    counts = {
+    found = {
         split: {
             code: int(((where == split) & (labels == c)).sum())
             for c, code in enumerate(listing.classes)
@@ -224,7 +223,7 @@ def surveyed(
         name,
         card,
         listing.classes,
-        counts,
+        found,
         listing.published,
         skipped,
         shared,
@@ -656,7 +655,12 @@ def read_image(
         if left >= right or top >= bottom:
             return None
         upright = upright.crop((left, top, right, bottom))
-    square = ImageOps.fit(upright, (size, size), Image.Resampling.LANCZOS)
+    return square_image(upright, size)
+
+
+def square_image(image: Image.Image, size: int) -> Array:
+    """Return the largest square around the middle as (3, size, size) uint8."""
+    square = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
     return np.asarray(square).transpose(2, 0, 1)
 
 
@@ -671,6 +675,8 @@ class Files:
         Names count from the folder; links may not leave the root.
     skipped : Skipped
         Takes the files that are no image and the links that lead nowhere or outside.
+    suffixes : set of str, optional
+        Other endings than those of images, in lower case.
 
     Attributes
     ----------
@@ -678,7 +684,13 @@ class Files:
         Name with ``/`` -> path, in the order of the names.
     """
 
-    def __init__(self, folder: Path, root: Path, skipped: Skipped) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        root: Path,
+        skipped: Skipped,
+        suffixes: Collection[str] = SUFFIXES,
+    ) -> None:
         self.paths: dict[str, Path] = {}
         inside = os.path.realpath(root)
 
@@ -706,7 +718,7 @@ class Files:
                     walk(entry.path, f"{above}{entry.name}/", (*chain, real))
                 elif not entry.is_file():
                     continue
-                elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
+                elif os.path.splitext(entry.name)[1].lower() in suffixes:
                     self.paths[above + entry.name] = Path(entry.path)
                 else:
                     path = _below(root, Path(entry.path))
@@ -788,15 +800,7 @@ def read_table(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
     DataError
         If the file is no comma-separated UTF-8 text or lacks a needed column.
     """
-    raw = path.read_bytes()
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise DataError(
-            f"line {line} of {path} is not UTF-8 text; save the table as UTF-8"
-        ) from None
-    reader = csv.DictReader(io.StringIO(text, newline=""))
+    reader = csv.DictReader(text_lines(path))
     try:
         columns = [(c or "").strip() for c in reader.fieldnames or []]
         reader.fieldnames = columns
@@ -811,6 +815,35 @@ def read_table(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
             f"line {reader.line_num + 1} of {path} cannot be read ({error}); save the "
             "table as comma-separated text"
         ) from None
+
+
+def text_lines(path: Path) -> Iterator[str]:
+    """Yield the lines of a UTF-8 text, one at a time: some tables fill the memory.
+
+    Raises
+    ------
+    DataError
+        If a line is no UTF-8 text.
+    """
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError:
+                raise DataError(
+                    f"line {number} of {path} is not UTF-8 text; save the table as "
+                    "UTF-8"
+                ) from None
+
+
+def counts(
+    classes: Sequence[str], **splits: Sequence[int]
+) -> dict[str, dict[str, int]]:
+    """Return split -> class -> number, of numbers in the order of the classes."""
+    return {
+        split: dict(zip(classes, numbers, strict=True))
+        for split, numbers in splits.items()
+    }
 
 
 def left_out(skipped: Mapping[str, Sequence[str]]) -> str:
