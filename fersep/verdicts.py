@@ -375,9 +375,12 @@ def outdated(record: Mapping[str, Any]) -> bool:
 
 
 def load_records(folder: Path) -> list[dict[str, Any]]:
-    """Return the records in a folder: files with one record or a list of them."""
+    """Return the records in a folder: files with one record or a list of them.
+
+    A file of `benchmarks/`, which names itself by the key ``benchmark``, is none.
+    """
     found: list[dict[str, Any]] = []
     for path in sorted(folder.glob("*.json")):
         content = json.loads(path.read_text(encoding="utf-8"))
         found += content if isinstance(content, list) else [content]
-    return found
+    return [record for record in found if "benchmark" not in record]
