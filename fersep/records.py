@@ -380,6 +380,18 @@ def published_number(key: str) -> float:
     return float(published(key)["value"].replace(",", "").rstrip("%"))
 
 
+@cache
+def later_results() -> dict[str, list[dict[str, Any]]]:
+    """Return what others reported after the paper, each entry with its source.
+
+    Lists of entries under ``accuracy`` (RAF-DB and AffectNet, percent as printed),
+    ``compound`` (mean-class recall on compound RAF-DB) and ``cautions``.
+    """
+    path = Path(__file__).with_name("later.json")
+    found: dict[str, list[dict[str, Any]]] = json.loads(path.read_text("utf-8"))
+    return found
+
+
 def build_dir() -> Path:
     """Return the folder for everything computed: runs, data caches, records.
 

@@ -329,6 +329,44 @@ def transfer(
     return figure, f"Accuracy in percent. {'. '.join(parts)}."
 
 
+def later_results(
+    points: Sequence[tuple[int, float, str]], first: tuple[int, float]
+) -> tuple[Figure, str]:
+    """Accuracies of later methods by year, and the paper's as a hollow mark.
+
+    Parameters
+    ----------
+    points : sequence of (year, percent, method)
+    first : (year, percent)
+        The paper's.
+    """
+    figure = _figure(3.2)
+    axes = figure.subplots()
+    axes.plot(*first, "o", color=BLUE, mfc="none", ms=9, mew=1.6)
+    axes.annotate(
+        "the paper", first, xytext=(8, -3), textcoords="offset points", fontsize=8
+    )
+    years = sorted({year for year, _, _ in points})
+    for year in years:
+        here = sorted((v, name) for y, v, name in points if y == year)
+        level = -np.inf
+        for value, name in here:
+            axes.plot(year, value, "o", color=BLUE, ms=6.5, mec="white")
+            # Labels keep a distance that their height needs.
+            level = max(value, level + 0.42)
+            axes.annotate(
+                name.split(",")[0].split(" (")[0], (year, value),
+                xytext=(year + 0.08, level), textcoords="data", fontsize=7,
+                va="center",
+            )  # fmt: skip
+    last = max(years)
+    axes.set_xlim(first[0] - 0.5, last + 1.4)
+    axes.set_xticks(range(first[0], last + 1))
+    axes.set(xlabel="year", ylabel="accuracy on RAF-DB, %")
+    listed = _listed([f"{name} {value:.2f} in {year}" for year, value, name in points])
+    return figure, f"Accuracy on RAF-DB: the paper {first[1]:.2f}, later {listed}."
+
+
 def _plain_log(axes: Axes) -> None:
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda n, _: f"{n:g}"))
