@@ -301,6 +301,30 @@ def judge_claim(
     return in_figures(value), verdict
 
 
+def judge_on_both(
+    claim: Mapping[str, Any], found: Iterable[Mapping[str, Any]]
+) -> dict[str, tuple[str, str]]:
+    """Judge one claim on rendered and on real faces, each by its own records.
+
+    Parameters
+    ----------
+    claim : mapping
+        One of `claims`.
+    found : iterable of records
+        Of both kinds; one without a data set speaks about no faces.
+
+    Returns
+    -------
+    dict
+        ``rendered`` and ``real``, each with the pair that `judge_claim` gives.
+    """
+    with_data = [record for record in found if data_of(record)]
+    return {
+        name: judge_claim(claim, [r for r in with_data if on_rendered_faces(r) == kind])
+        for name, kind in (("rendered", True), ("real", False))
+    }
+
+
 def judge_number(
     entry: Mapping[str, Any], found: Iterable[Mapping[str, Any]]
 ) -> tuple[str, str]:
@@ -384,3 +408,9 @@ def load_records(folder: Path) -> list[dict[str, Any]]:
         content = json.loads(path.read_text(encoding="utf-8"))
         found += content if isinstance(content, list) else [content]
     return [record for record in found if "benchmark" not in record]
+
+
+def recorded_runs() -> list[dict[str, Any]]:
+    """Return the recorded runs that lie in ``results``, beside the build's folder."""
+    results = records.build_dir().parent / "results"
+    return [run for scale in ("cpu", "gpu") for run in load_records(results / scale)]
