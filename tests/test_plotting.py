@@ -28,7 +28,7 @@ def relaxing(at):
 
 def rules(scale):
     weights = {"exact": [0.1, 0.2], "published": [0.01, scale], "mean": [1, 2]}
-    return plotting.rule_weights([1, 2], weights, [10, 20], weights)
+    return plotting.rule_weights([1, 2], weights, {"$m$": ([10, 20], weights)})
 
 
 #: name -> (a call, the same call with other data)

@@ -518,44 +518,52 @@ def centers_relaxing(
 def rule_weights(
     counts: ArrayLike,
     weights: Mapping[str, ArrayLike],
-    batch_sizes: ArrayLike,
-    ratios: Mapping[str, ArrayLike],
+    balances: Mapping[str, tuple[ArrayLike, Mapping[str, ArrayLike]]],
 ) -> tuple[Figure, str]:
-    """Pull on a center against its count, and push over pull against the batch size.
+    """Pull on a center against its count, and push over pull against other numbers.
 
     Parameters
     ----------
     counts : array, (k,)
         Samples of the class in the batch.
     weights : mapping of rule -> largest pull (k,)
-    batch_sizes : array, (l,)
-    ratios : mapping of rule -> largest push over largest pull (l,)
+    balances : mapping of a quantity -> (its values (l,), rule -> push over pull (l,))
     """
-    counts, batch_sizes = _array(counts), _array(batch_sizes)
-    figure = _figure(3.1)
-    left, right = figure.subplots(1, 2)
+    counts = _array(counts)
+    figure = _figure(2.9)
+    left, *others = figure.subplots(1, 1 + len(balances))
     looks = {"exact": (BLUE, "o"), "published": (RED, "s"), "mean": (GREEN, "D")}
     parts = []
     for rule, given in weights.items():
         color, marker = looks[rule]
         left.plot(counts, _array(given), color=color, marker=marker, ms=4, label=rule)
-        right.plot(batch_sizes, _array(ratios[rule]), color=color, marker=marker, ms=4)
         parts.append(
             f"{rule}: pull {_array(given)[0]:.2g} with {counts[0]:g} sample and "
-            f"{_array(given)[-1]:.2g} with {counts[-1]:g}; push over pull "
-            f"{_array(ratios[rule])[-1]:.2g} at batch size {batch_sizes[-1]:g}"
+            f"{_array(given)[-1]:.2g} with {counts[-1]:g}"
         )
-    left.set(
-        xscale="log", yscale="log", xlabel="samples of the class in the batch, $n_j$"
+    left.set(xscale="log", yscale="log", xlabel="samples of the class, $n_j$")
+    left.set_title("largest pull")
+    for axes, (quantity, (values, ratios)) in zip(
+        others, balances.items(), strict=True
+    ):
+        values = _array(values)
+        for rule, given in ratios.items():
+            color, marker = looks[rule]
+            axes.plot(values, _array(given), color=color, marker=marker, ms=4)
+            parts.append(
+                f"{rule}, push over pull against {quantity.replace('$', '')}: from "
+                f"{_array(given)[0]:.2g} at {values[0]:g} to {_array(given)[-1]:.2g} "
+                f"at {values[-1]:g}"
+            )
+        axes.set(xscale="log", yscale="log", xlabel=quantity)
+        axes.set_title("largest push / pull")
+    figure.legend(
+        *left.get_legend_handles_labels(), loc="outside lower center", ncols=len(looks)
     )
-    left.set_title("largest pull on a center")
-    left.legend()
-    right.set(xscale="log", yscale="log", xlabel="batch size $m$ (balanced classes)")
-    right.set_title("largest push / largest pull")
     alt = (
         "Left: the largest pull of the features on a center against the samples of its "
-        "class in the batch. Right: the largest push of the other centers divided by "
-        f"that pull, against the batch size. {'; '.join(parts)}."
+        "class in the batch. Then the largest push of the other centers divided by "
+        f"that pull. {'; '.join(parts)}."
     )
     return figure, alt
 
