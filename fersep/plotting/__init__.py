@@ -24,6 +24,7 @@ from fersep.plotting.faces import (
     class_shares,
     expected_cosines,
     named_faces,
+    unit_ceilings,
     unit_face,
     unit_shares,
 )
@@ -139,6 +140,7 @@ __all__ = [
     "transfer",
     "two_losses_on_one_network",
     "two_vectors",
+    "unit_ceilings",
     "unit_face",
     "unit_shares",
     "zero_sum_sets",
