@@ -7,11 +7,13 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import ResNet18_Weights
+from torchvision.models import ResNet18_Weights, ResNet34_Weights
 from torchvision.models.resnet import BasicBlock
 
 #: Blocks in each of the four stages.
 STAGES = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3)}
+
+IMAGENET = {"resnet18": ResNet18_Weights.DEFAULT, "resnet34": ResNet34_Weights.DEFAULT}
 
 
 class ExpressionNet(nn.Module):
@@ -118,6 +120,15 @@ def expression_net(
     return net
 
 
+def start_in_words(weights: str | Path | None, arch: str = "resnet18") -> str:
+    """Say where a network starts; see ``weights`` of :func:`expression_net`."""
+    if weights is None:
+        return "from scratch"
+    if weights == "imagenet":
+        return f"from ImageNet weights ({IMAGENET[arch]})"
+    return f"from the weights in {Path(weights).name}"
+
+
 def _stage(channels: int, out: int, blocks: int, stride: int) -> nn.Sequential:
     shortcut = None
     if stride != 1 or channels != out:
@@ -133,25 +144,20 @@ def _load_weights(
     net: ExpressionNet, arch: str, width: int, weights: str | Path
 ) -> None:
     if weights == "imagenet":
-        if arch != "resnet18" or width != 64:
+        if width != 64:
             raise ValueError(
-                "ImageNet weights exist for arch='resnet18' and width=64; "
-                f"got arch={arch!r}, width={width}"
+                f"ImageNet weights exist for width=64 only; got width={width}"
             )
         try:
-            state = ResNet18_Weights.DEFAULT.get_state_dict(progress=True)
+            state = IMAGENET[arch].get_state_dict(progress=False)
         except OSError as error:
             raise ValueError(
                 "the ImageNet weights could not be downloaded "
-                f"({error}); give weights=FILE with a copy of them, or weights=None"
+                f"({error}); give weights=FILE with a copy of them, or weights=None to "
+                "start from scratch"
             ) from None
     else:
-        path = Path(weights)
-        if not path.is_file():
-            raise ValueError(
-                f"weights must be None, 'imagenet' or a file; {weights} is no file"
-            )
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = _state_of(Path(weights))
     body = OrderedDict((k, v) for k, v in state.items() if not k.startswith("fc."))
     try:
         missing, unexpected = net.load_state_dict(body, strict=False)
@@ -165,3 +171,25 @@ def _load_weights(
             f"the weights {weights} do not fit a {arch}: missing {missing[:3]}, "
             f"not expected {list(unexpected)[:3]}"
         )
+
+
+def _state_of(path: Path) -> dict[str, torch.Tensor]:
+    if not path.is_file():
+        raise ValueError(
+            f"weights must be None, 'imagenet' or a file; {path} is no file"
+        )
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a broken archive can raise anything
+        raise ValueError(
+            f"weights {path} cannot be read ({type(error).__name__}); give a file that "
+            "torch.save wrote, with nothing but a state dictionary"
+        ) from None
+    tensors = isinstance(state, dict) and all(
+        isinstance(value, torch.Tensor) for value in state.values()
+    )
+    if not tensors:
+        raise ValueError(
+            f"weights {path} holds no state dictionary; save model.state_dict() there"
+        )
+    return dict(state)

@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
 import math
+import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from fersep import analysis, equations, records
+from fersep import analysis, checkpoints, distributed, equations, records
+from fersep.capture import Captured
 from fersep.equations import Rule
-from fersep.losses import FIRST_CENTERS, SeparateLoss
-from fersep.models import ExpressionNet, expression_net
+from fersep.feeding import Feed, augment, augmented, draw_epoch, normalize
+from fersep.losses import FIRST_CENTERS, LOSSES, CenterBasedLoss, make_loss
+from fersep.models import ExpressionNet, expression_net, start_in_words
 
-#: Mean and standard deviation of ImageNet's colors, the usual input scale of ResNet18.
-COLOR_MEAN = (0.485, 0.456, 0.406)
-COLOR_STD = (0.229, 0.224, 0.225)
+__all__ = [
+    "Faces", "Run", "Settings", "Step", "augment", "check_training_data", "evaluate",
+    "fit", "learning_rate", "normalize", "pairs", "pick_device", "run_key", "trained",
+    "untrained",
+]  # fmt: skip
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+#: Numbers that a kept history of centers may have; a longer one is left out.
+LONGEST_CENTER_HISTORY = 4_000_000
 
 
 class Faces(Protocol):
@@ -61,7 +74,9 @@ class Settings:
         λ of Eq. 9. With 0 the network sees the softmax loss alone, and the centers
         follow its features without acting on them.
     alpha, rule, init
-        Of `fersep.losses.SeparateLoss`.
+        Of `fersep.losses.make_loss`.
+    loss : {"separate", "intra", "inter", "center", "island", "locality"}
+        What is added to the softmax loss; the separate loss or a relative.
     seed : int
         Sets the first weights and centers, the order of images and their changes.
     arch, width, feature_dim, feature_relu, weights
@@ -84,6 +99,8 @@ class Settings:
     feature_dim: int | None = None
     feature_relu: bool = False
     weights: str | None = None
+    loss: str = "separate"
+    precision: str = "auto"
 
     def __post_init__(self) -> None:
         equations.check_lam(self.lam)
@@ -92,6 +109,12 @@ class Settings:
         if self.init not in FIRST_CENTERS:
             raise ValueError(
                 f"init must be {', '.join(FIRST_CENTERS)}; got {self.init!r}"
+            )
+        if self.loss not in LOSSES:
+            raise ValueError(f"loss must be {', '.join(LOSSES)}; got {self.loss!r}")
+        if self.precision not in PRECISIONS:
+            raise ValueError(
+                f"precision must be {', '.join(PRECISIONS)}; got {self.precision!r}"
             )
         for name in ("epochs", "lr_periods", "width"):
             if getattr(self, name) < 1:
@@ -123,10 +146,14 @@ class Run:
         One entry per epoch: ``softmax_loss``, ``intra_loss``, ``inter_loss``,
         ``train_accuracy``, ``validation_accuracy``, ``validation_mean_class_accuracy``
         (percent), ``intra`` and ``inter`` (mean cosines of training features and true
-        centers), ``agreement`` (list of s cosines of learned and true centers).
+        centers), ``agreement`` (list of s cosines of learned and true centers). For
+        another loss ``intra_loss`` and ``inter_loss`` are its two parts.
     seconds : float
         Wall time of the training.
     provenance : dict
+        Revision, versions, device; where the weights started; precision, processes.
+    center_history : Tensor, (epochs, s, d), optional
+        The learned centers after each epoch; None where that would be too large.
     """
 
     settings: Settings
@@ -136,6 +163,26 @@ class Run:
     history: dict[str, list[Any]]
     seconds: float
     provenance: dict[str, Any]
+    center_history: Tensor | None = None
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the history as tidy data.
+
+        Returns
+        -------
+        list of dict
+            ``epoch`` (from 1), ``quantity``, ``class`` (empty for what concerns all),
+            ``value``.
+        """
+        found = []
+        for quantity, values in self.history.items():
+            for epoch, value in enumerate(values, 1):
+                several = isinstance(value, list)
+                names = self.data["classes"] if several else [""]
+                for name, one in zip(names, value if several else [value], strict=True):
+                    row = {"epoch": epoch, "quantity": quantity}
+                    found.append({**row, "class": name, "value": one})
+        return found
 
     def save(self, folder: str | Path) -> None:
         """Write the run as a folder; it appears whole or not at all.
@@ -146,10 +193,10 @@ class Run:
             If the folder holds something already.
         """
         with records.whole_folder(folder) as part:
-            torch.save(
-                {"model": self.model.state_dict(), "centers": self.centers},
-                part / "tensors.pt",
-            )
+            tensors = {"model": self.model.state_dict(), "centers": self.centers}
+            if self.center_history is not None:
+                tensors["center_history"] = self.center_history
+            torch.save(tensors, part / "tensors.pt")
             facts = {
                 "settings": asdict(self.settings),
                 "data": self.data,
@@ -159,6 +206,11 @@ class Run:
             }
             text = json.dumps(facts, indent=1, allow_nan=False)
             (part / "run.json").write_text(text, encoding="utf-8")
+            table = io.StringIO()
+            writer = csv.DictWriter(table, ["epoch", "quantity", "class", "value"])
+            writer.writeheader()
+            writer.writerows(self.rows())
+            (part / "history.csv").write_text(table.getvalue(), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: str | Path) -> Run:
@@ -191,7 +243,79 @@ class Run:
             facts["history"],
             facts["seconds"],
             facts["provenance"],
+            tensors.get("center_history"),
         )
+
+
+class Step:
+    """One step of Algorithm 1, and the sums of what it saw.
+
+    Parameters
+    ----------
+    model : Module
+        Returns features and logits.
+    relative : CenterBasedLoss
+        The separate loss or a relative.
+    optimizer : Optimizer
+    lam : float
+        λ.
+    dtype : torch.dtype, optional
+        Of the network under autocast; None leaves it as it is.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        relative: CenterBasedLoss,
+        optimizer: torch.optim.Optimizer,
+        lam: float,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        self.model, self.relative, self.optimizer = model, relative, optimizer
+        self.lam, self.dtype = lam, dtype
+        self.sums = torch.zeros(
+            4, device=relative.centers.device, dtype=relative.centers.dtype
+        )
+
+    def __call__(
+        self, images: Tensor, labels: Tensor, draws: Tensor, weight: float = 1.0
+    ) -> None:
+        """Train on one batch.
+
+        Parameters
+        ----------
+        images : Tensor, (n, 3, height, width) uint8
+        labels : Tensor, (n,) int64
+        draws : Tensor, (m, 4) int64
+            Of `fersep.feeding.draw`.
+        weight : float
+            Of `fersep.distributed.part_of`, where several processes train.
+        """
+        batch, y = augmented(images, draws), labels[draws[:, 0]]
+        with _autocast(images.device, self.dtype):
+            features, logits = self.model(batch)
+        # Algorithm 1, line by line.
+        softmax = F.cross_entropy(_at_least_single(logits), y)
+        intra, inter = self.relative.parts(features, y)
+        loss = softmax + self.lam * (intra + inter)
+        self.relative.update(features.detach(), y)
+        self.optimizer.zero_grad()
+        (weight * loss).backward()
+        self.optimizer.step()
+
+        right = (logits.argmax(1) == y).sum()
+        terms = torch.stack([softmax.detach(), intra.detach(), inter])
+        self.sums += torch.cat([terms * len(y), right[None]])
+
+    def state(self) -> dict[str, Tensor]:
+        """Return every tensor that a step changes, by name."""
+        found = {"sums": self.sums, "faults": self.relative.faults}
+        parts = {"model": self.model, "relative": self.relative}
+        for part, module in parts.items():
+            found |= {f"{part}.{k}": v for k, v in module.state_dict().items()}
+        for i, entry in enumerate(self.optimizer.state.values()):
+            found |= {f"{k}.{i}": v for k, v in entry.items() if v is not None}
+        return found
 
 
 def fit(
@@ -201,6 +325,10 @@ def fit(
     *,
     device: str = "auto",
     progress: bool = True,
+    checkpoint_folder: str | Path | None = None,
+    resume: bool = False,
+    capture: bool = False,
+    sync_batch_norm: bool = False,
 ) -> Run:
     """Train one network by Algorithm 1.
 
@@ -213,85 +341,105 @@ def fit(
     device : str
         "auto" (a GPU when there is one), "cpu" or "cuda".
     progress : bool
-        Show a progress bar over the epochs.
+        Show a progress bar over the epochs, in a terminal or a notebook.
+    checkpoint_folder : str or path, optional
+        Keep a checkpoint of each epoch there; the last two stay.
+    resume : bool
+        Go on from the newest checkpoint, if there is one. On a CPU the result is the
+        same to the last bit.
+    capture : bool
+        Replay the whole step as a CUDA graph, on a GPU.
+    sync_batch_norm : bool
+        Join the statistics of batch norm over several processes, on GPUs. Else each
+        process takes them over its own part of the batch.
 
     Returns
     -------
     Run
+        The same in every process, where several train together.
 
     Raises
     ------
     ValueError
-        If the data or the device do not fit.
+        If the data, the device or the checkpoints do not fit.
     FloatingPointError
-        If the loss is no longer a finite number at the end of an epoch.
+        If the loss is no longer a finite number.
+    MemoryError
+        If the device or the computer has too little memory.
+    OSError
+        If a checkpoint cannot be written.
     """
     where = pick_device(device)
-    s = len(train.classes)
-    check_training_data(train, s)
+    check_training_data(train, len(train.classes))
     started = time.perf_counter()
     model = untrained(train, settings).to(where)
     model = model.to(memory_format=torch.channels_last)
     generator = torch.Generator().manual_seed(settings.seed)
-    separate = SeparateLoss(
-        s,
+    relative = make_loss(
+        settings.loss,
+        len(train.classes),
         model.feature_dim,
         alpha=settings.alpha,
         rule=settings.rule,
         init=settings.init,
         generator=generator,
     ).to(where)
-    optimizer = torch.optim.SGD(
-        model.parameters(),
-        lr=settings.lr,
-        momentum=settings.momentum,
-        weight_decay=settings.weight_decay,
-    )
-    images, labels = train.images.to(where), train.labels.to(where)
-    history: dict[str, list[Any]] = {}
-    epochs = tqdm(
-        range(settings.epochs),
+    optimizer = _optimizer(model, settings)
+    memory = _Memory(model, relative, optimizer, generator, train, validation, settings)
+    if checkpoint_folder and resume:
+        memory.load(checkpoint_folder)
+    started -= memory.seconds
+    joined = distributed.together(model, sync_batch_norm=sync_batch_norm)
+    dtype = _network_dtype(settings, where)
+    step = Step(joined, relative, optimizer, settings.lam, dtype)
+    take: Callable[..., None] = Captured(step, step.state) if capture else step
+    feed = Feed(train.images, train.labels, where)
+    unseen = Feed(validation.images, validation.labels, where)
+    _check_extras(where, feed, capture, sync_batch_norm)
+    bar = tqdm(
+        range(memory.epochs, settings.epochs),
+        initial=memory.epochs,
+        total=settings.epochs,
         desc=_title(settings),
-        disable=not progress,
+        disable=not (progress and _is_watched()),
         file=sys.stdout,
         leave=False,
         mininterval=5,
     )
-    for epoch in epochs:
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(settings, epoch)
-        model.train()
-        sums = torch.zeros(4, device=where)
-        seen = 0
-        for index in _batches(len(labels), settings.batch_size, generator):
-            batch, y = images[index.to(where)], labels[index.to(where)]
-            # Algorithm 1, line by line.
-            features, logits = model(augment(batch, generator))
-            softmax = F.cross_entropy(logits, y)
-            intra, inter = separate.parts(features, y)
-            loss = softmax + settings.lam * (intra + inter)
-            separate.update(features.detach(), y)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-
-            right = (logits.argmax(1) == y).sum()
-            terms = torch.stack([softmax.detach(), intra.detach(), inter])
-            sums += torch.cat([terms * len(y), right[None]])
-            seen += len(y)
-        # The only place where the training reads values back from the device.
-        means = (sums / seen).tolist()
-        separate.raise_on_faults()
-        if not all(math.isfinite(v) for v in means):
-            raise FloatingPointError(
-                f"the loss is no longer a finite number in epoch {epoch + 1} of "
-                f"{settings.epochs}; lower lr (now {settings.lr}) or lam "
-                f"(now {settings.lam})"
+    with _repeatable(where), _failures_said(settings, where, checkpoint_folder):
+        for epoch in bar:
+            _set_learning_rate(optimizer, learning_rate(settings, epoch))
+            model.train()
+            step.sums.zero_()
+            batches = draw_epoch(
+                len(train.labels),
+                settings.batch_size,
+                tuple(train.images.shape[2:]),
+                generator,
+                least=2 * distributed.world_size(),
             )
-        row = _epoch_row(model, separate.centers, train, validation, means)
-        for key, value in row.items():
-            history.setdefault(key, []).append(value)
-        epochs.set_postfix(validation=f"{row['validation_accuracy']:.1f} %")
+            parts = [distributed.part_of(batch) for batch in batches]
+            fed = feed.batches([rows for rows, _ in parts])
+            for (images, labels, draws), (_, weight) in zip(fed, parts, strict=True):
+                if capture:
+                    take(images, labels, draws)
+                else:
+                    step(images, labels, draws, weight)
+            # The only place where the training reads values back from the device.
+            seen = sum(len(batch) for batch in batches)
+            means = (distributed.add_up(step.sums) / seen).tolist()
+            relative.raise_on_faults()
+            if not all(math.isfinite(v) for v in means):
+                raise FloatingPointError(
+                    f"the loss is no longer a finite number in epoch {epoch + 1} of "
+                    f"{settings.epochs}; lower lr (now {settings.lr}) or lam "
+                    f"(now {settings.lam})"
+                )
+            row = _epoch_row(model, relative.centers, feed, unseen, means, dtype)
+            memory.keep(row, time.perf_counter() - started)
+            if checkpoint_folder and distributed.rank() == 0:
+                memory.save(checkpoint_folder)
+            bar.set_postfix(validation=f"{row['validation_accuracy']:.1f} %")
     return Run(
         settings,
         {
@@ -301,11 +449,92 @@ def fit(
             "count": len(train.labels),
         },
         model.cpu().eval(),
-        separate.centers.cpu(),
-        history,
-        time.perf_counter() - started,
-        records.provenance(device=str(where)),
+        relative.centers.cpu(),
+        memory.history,
+        memory.seconds,
+        {
+            **records.provenance(device=str(where)),
+            "start": start_in_words(settings.weights, settings.arch),
+            "precision": str(dtype or torch.float32).removeprefix("torch."),
+            "processes": distributed.world_size(),
+            "batch_norm": "joined" if sync_batch_norm else "of each process",
+            "images": "on the device" if feed.resident else "streamed",
+            "captured": capture,
+        },
+        memory.center_history(),
     )
+
+
+class _Memory:
+    """All that a training is at the end of an epoch: what a checkpoint holds."""
+
+    def __init__(
+        self,
+        model: ExpressionNet,
+        relative: CenterBasedLoss,
+        optimizer: torch.optim.Optimizer,
+        generator: torch.Generator,
+        train: Faces,
+        validation: Faces,
+        settings: Settings,
+    ) -> None:
+        self.model, self.relative = model, relative
+        self.optimizer, self.generator = optimizer, generator
+        self.history: dict[str, list[Any]] = {}
+        self.centers: list[Tensor] = []
+        self.seconds = 0.0
+        self.long = relative.centers.numel() * settings.epochs > LONGEST_CENTER_HISTORY
+        self.of = {
+            **asdict(settings),
+            "training images": train.fingerprint,
+            "validation images": validation.fingerprint,
+        }
+
+    @property
+    def epochs(self) -> int:
+        """How many are done."""
+        return len(self.history.get("softmax_loss", []))
+
+    def keep(self, row: dict[str, Any], seconds: float) -> None:
+        for key, value in row.items():
+            self.history.setdefault(key, []).append(value)
+        if not self.long:
+            self.centers.append(self.relative.centers.to("cpu", copy=True))
+        self.seconds = seconds
+
+    def center_history(self) -> Tensor | None:
+        return torch.stack(self.centers) if self.centers else None
+
+    def save(self, folder: str | Path) -> None:
+        content = {
+            "of": self.of,
+            "model": self.model.state_dict(),
+            "relative": self.relative.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generator": self.generator.get_state(),
+            "history": self.history,
+            "centers": self.centers,
+            "seconds": self.seconds,
+        }
+        checkpoints.save(folder, self.epochs, content)
+
+    def load(self, folder: str | Path) -> None:
+        content = checkpoints.load(folder)
+        if content is None:
+            return
+        for name, here in self.of.items():
+            there = content["of"].get(name)
+            if there != here:
+                raise ValueError(
+                    f"{folder} holds checkpoints of another run: {name} is {there!r} "
+                    f"there and {here!r} here; use the same values, or another folder"
+                )
+        self.model.load_state_dict(content["model"])
+        self.relative.load_state_dict(content["relative"])
+        self.optimizer.load_state_dict(content["optimizer"])
+        self.generator.set_state(content["generator"])
+        self.history, self.centers = content["history"], content["centers"]
+        self.seconds = content["seconds"]
 
 
 def trained(
@@ -319,18 +548,34 @@ def trained(
     """Return the saved run of exactly these settings and data, or train and save it.
 
     Runs lie in ``_build/runs``, each under a key made of everything that computes it:
-    settings, data, and the code of this library that takes part.
+    settings, data, and the code of this library that takes part. A training that was
+    interrupted goes on from its last epoch.
 
     Parameters and errors are those of :func:`fit`.
     """
-    folder = records.build_dir() / "runs" / run_key(train, validation, settings)
+    key = run_key(train, validation, settings)
+    folder = records.build_dir() / "runs" / key
     if folder.is_dir():
         return Run.load(folder)
-    run = fit(train, validation, settings, device=device, progress=progress)
+    unfinished = records.build_dir() / "runs" / ".checkpoints" / key
     try:
+        run = fit(
+            train,
+            validation,
+            settings,
+            device=device,
+            progress=progress,
+            checkpoint_folder=unfinished,
+            resume=True,
+        )
         run.save(folder)
-    except FileExistsError:  # another process trained the same run meanwhile
-        return Run.load(folder)
+    except OSError:
+        if not folder.is_dir():
+            raise
+        return Run.load(folder)  # another process trained the same run meanwhile
+    finally:
+        if folder.is_dir():
+            shutil.rmtree(unfinished, ignore_errors=True)
     return run
 
 
@@ -410,13 +655,17 @@ def untrained(train: Faces, settings: Settings) -> ExpressionNet:
 def run_key(train: Faces, validation: Faces, settings: Settings) -> str:
     """Return the name of a run in ``_build/runs``: a hash of all that computes it."""
     here = Path(__file__).parent
-    code = [here / f"{m}.py" for m in ("equations", "losses", "models", "training")]
+    parts = ("equations", "losses", "models", "feeding", "training")
+    code = [here / f"{part}.py" for part in parts]
     facts = {
         "settings": asdict(settings),
         "train": train.fingerprint,
         "validation": validation.fingerprint,
         "code": records.syntax_hash(code),
     }
+    if settings.weights and Path(settings.weights).is_file():
+        content = Path(settings.weights).read_bytes()
+        facts["weights"] = hashlib.sha256(content).hexdigest()
     text = json.dumps(facts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
@@ -426,57 +675,15 @@ def learning_rate(settings: Settings, epoch: int) -> float:
     return settings.lr * 0.1 ** (epoch * settings.lr_periods // settings.epochs)
 
 
-def augment(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Flip half of the images and shift each by up to a twelfth of its size.
-
-    Parameters
-    ----------
-    images : Tensor, (m, 3, height, width) uint8
-    generator : torch.Generator
-        On the CPU, so that one seed gives the same changes on every device.
-
-    Returns
-    -------
-    Tensor, (m, 3, height, width)
-        Normalized, in channels-last order.
-    """
-    m, _, height, width = images.shape
-    most = max(height, width) // 12
-    flip = torch.rand(m, generator=generator) < 0.5
-    shift = torch.randint(-most, most + 1, (2, m), generator=generator)
-    flip, shift = flip.to(images.device), shift.to(images.device)
-    rows = torch.arange(height, device=images.device) + shift[0, :, None]
-    columns = torch.arange(width, device=images.device) + shift[1, :, None]
-    columns = torch.where(flip[:, None], width - 1 - columns, columns)
-    rows, columns = rows.clamp(0, height - 1), columns.clamp(0, width - 1)
-    which = torch.arange(m, device=images.device)[:, None, None]
-    moved = images.permute(0, 2, 3, 1)[which, rows[:, :, None], columns[:, None, :]]
-    return normalize(moved.permute(0, 3, 1, 2))
-
-
-def normalize(images: Tensor) -> Tensor:
-    """Turn uint8 images (m, 3, height, width) into the network's input."""
-    mean = torch.tensor(COLOR_MEAN, device=images.device)[:, None, None]
-    std = torch.tensor(COLOR_STD, device=images.device)[:, None, None]
-    scaled = images.float().div_(255).sub_(mean).div_(std)
-    return scaled.contiguous(memory_format=torch.channels_last)
-
-
-@torch.no_grad()
 def evaluate(
     model: ExpressionNet, images: Tensor, batch_size: int = 500
 ) -> tuple[Tensor, Tensor]:
     """Return features (n, d) and logits (n, s) of uint8 images, on the CPU.
 
-    The model runs in evaluation mode, on the device it is on.
+    The model runs in evaluation mode, on the device it is on, in its own precision.
     """
-    where = next(model.parameters()).device
-    was_training = model.training
-    model.eval()
-    parts = [model(normalize(part.to(where))) for part in images.split(batch_size)]
-    model.train(was_training)
-    features, logits = zip(*parts, strict=True)
-    return torch.cat(features).cpu(), torch.cat(logits).cpu()
+    features, logits = _predict(model, images, batch_size)
+    return features.cpu(), logits.cpu()
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -524,31 +731,142 @@ def _network(
     )
 
 
-def _batches(n: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    for index in torch.randperm(n, generator=generator).split(size):
-        if len(index) > 1:  # batch norm has no spread of one image
-            yield index
+def _optimizer(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
+    where = next(model.parameters()).device
+    on_gpu = where.type == "cuda"
+    # On a GPU η lies there too: a captured step reads it there.
+    return torch.optim.SGD(
+        model.parameters(),
+        lr=torch.tensor(settings.lr, device=where) if on_gpu else settings.lr,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+        fused=on_gpu or None,
+    )
+
+
+def _set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+
+
+def _network_dtype(settings: Settings, where: torch.device) -> torch.dtype | None:
+    """Return the dtype for autocast, or None for float32 throughout."""
+    fast = settings.precision == "auto" and where.type == "cuda"
+    return torch.bfloat16 if fast or settings.precision == "bfloat16" else None
+
+
+def _autocast(where: torch.device, dtype: torch.dtype | None) -> torch.autocast:
+    # Without its cache, because a captured step may hold no tensor from outside.
+    return torch.autocast(
+        where.type, dtype, enabled=dtype is not None, cache_enabled=False
+    )
+
+
+def _at_least_single(logits: Tensor) -> Tensor:
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+
+def _check_extras(
+    where: torch.device, feed: Feed, capture: bool, sync_batch_norm: bool
+) -> None:
+    if sync_batch_norm and where.type != "cuda":
+        raise ValueError(
+            "sync_batch_norm needs GPUs; leave it out, and each process takes the "
+            "statistics of its own part of the batch"
+        )
+    if not capture:
+        return
+    if where.type != "cuda":
+        raise ValueError("capture needs a GPU; leave it out, or use device=cuda")
+    if distributed.world_size() > 1:
+        raise ValueError("capture is for one process; leave it out under torchrun")
+    if not feed.resident:
+        raise ValueError(
+            "capture needs the images on the GPU, where they do not fit; leave it out, "
+            "or lower image_size"
+        )
+
+
+@contextmanager
+def _repeatable(where: torch.device) -> Iterator[None]:
+    """Let cuDNN use only what gives the same numbers twice."""
+    if where.type != "cuda":
+        yield
+        return
+    cudnn = torch.backends.cudnn
+    before = cudnn.deterministic, cudnn.benchmark
+    cudnn.deterministic, cudnn.benchmark = True, False
+    try:
+        yield
+    finally:
+        cudnn.deterministic, cudnn.benchmark = before
+
+
+@contextmanager
+def _failures_said(
+    settings: Settings, where: torch.device, folder: str | Path | None
+) -> Iterator[None]:
+    """Turn what stops a training into one sentence that says what is kept."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not _is_about_memory(error):
+            raise
+        raise MemoryError(
+            f"the {where.type} has too little memory for batch_size "
+            f"{settings.batch_size} and width {settings.width}; lower one of them, or "
+            f"image_size{_kept(folder)}"
+        ) from None
+    except (FloatingPointError, ValueError) as error:
+        raise FloatingPointError(f"{error}{_kept(folder)}") from None
+    except OSError as error:
+        raise OSError(f"{error}{_kept(folder)}") from None
+
+
+def _is_about_memory(error: Exception) -> bool:
+    known = isinstance(error, torch.OutOfMemoryError | MemoryError)
+    return known or "not enough memory" in str(error) or "allocate" in str(error)
+
+
+def _kept(folder: str | Path | None) -> str:
+    found = checkpoints.files(folder) if folder else []
+    if not found:
+        return ""
+    epoch = int(found[0].stem.removeprefix("epoch-"))
+    return f"; the checkpoint of epoch {epoch} is kept in {folder}"
+
+
+def _is_watched() -> bool:
+    """Tell whether someone sees standard output now: a terminal or a notebook."""
+    kernel = type(sys.stdout).__module__.startswith("ipykernel")
+    return kernel or sys.stdout.isatty()
 
 
 def _title(settings: Settings) -> str:
-    loss = "softmax" if settings.lam == 0 else f"separate, λ = {settings.lam:g}"
-    return f"{loss}, seed {settings.seed}"
+    loss = f"{settings.loss}, λ = {settings.lam:g}" if settings.lam else "softmax"
+    start = start_in_words(settings.weights, settings.arch)
+    return f"{loss}, seed {settings.seed}, {start}"
 
 
 def _epoch_row(
     model: ExpressionNet,
     centers: Tensor,
-    train: Faces,
-    validation: Faces,
+    seen: Feed,
+    unseen: Feed,
     means: list[float],
+    dtype: torch.dtype | None,
 ) -> dict[str, Any]:
-    features, _ = evaluate(model, train.images)
-    true = analysis.true_centers(features, train.labels, len(train.classes))
-    similarity = analysis.similarity_table(features, train.labels, true)
-    _, logits = evaluate(model, validation.images)
-    matrix = analysis.confusion(
-        validation.labels, logits.argmax(1), len(validation.classes)
-    )
+    s = len(centers)
+    distributed.share_buffers(model)
+    features, _ = _predict_together(model, seen.images, dtype)
+    labels = seen.labels.to(features.device)
+    true = analysis.true_centers(features, labels, s)
+    similarity = analysis.similarity_table(features, labels, true)
+    _, logits = _predict_together(model, unseen.images, dtype)
+    matrix = analysis.confusion(unseen.labels.to(logits.device), logits.argmax(1), s)
     softmax, intra, inter, right = means
     return {
         "softmax_loss": softmax,
@@ -559,5 +877,41 @@ def _epoch_row(
         "validation_mean_class_accuracy": analysis.mean_class_accuracy(matrix),
         "intra": similarity.intra_mean,
         "inter": similarity.inter,
-        "agreement": analysis.center_agreement(centers.cpu(), true).tolist(),
+        "agreement": analysis.center_agreement(centers, true).tolist(),
     }
+
+
+@torch.no_grad()
+def _predict(
+    model: ExpressionNet,
+    images: Tensor,
+    batch_size: int = 500,
+    dtype: torch.dtype | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Return features and logits where the model is, in float32 at least."""
+    where = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    parts = []
+    for part in images.split(batch_size):
+        with _autocast(where, dtype):
+            outputs = model(normalize(part.to(where)))
+        parts.append(tuple(map(_at_least_single, outputs)))
+    model.train(was_training)
+    features, logits = zip(*parts, strict=True)
+    return torch.cat(features), torch.cat(logits)
+
+
+def _predict_together(
+    model: ExpressionNet, images: Tensor, dtype: torch.dtype | None
+) -> tuple[Tensor, Tensor]:
+    """As `_predict`, each process on its part of the images; all get the whole."""
+    world, rank = distributed.world_size(), distributed.rank()
+    if world == 1:
+        return _predict(model, images, dtype=dtype)
+    found = _predict(model, images[rank::world], dtype=dtype)
+    whole = [part.new_zeros(len(images), part.shape[1]) for part in found]
+    for all_rows, mine in zip(whole, found, strict=True):
+        all_rows[rank::world] = mine
+        distributed.add_up(all_rows)
+    return whole[0], whole[1]

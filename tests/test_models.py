@@ -1,10 +1,12 @@
 """The network: torchvision's ResNet at width 64, the same form at any other."""
 
+import urllib.error
+
 import pytest
 import torch
 from torchvision.models import resnet18, resnet34
 
-from fersep.models import expression_net
+from fersep.models import expression_net, start_in_words
 
 
 @pytest.mark.parametrize(
@@ -46,6 +48,22 @@ def test_weights_from_a_file(tmp_path):
     assert net.fc.weight.shape == (7, 512)
 
 
+def test_without_a_network_the_way_out_is_named(tmp_path, monkeypatch):
+    def no_network(*args, **kwargs):
+        raise urllib.error.URLError("no route to host")
+
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(torch.hub, "urlopen", no_network)
+    with pytest.raises(ValueError, match="could not be downloaded .*weights=FILE"):
+        expression_net(weights="imagenet")
+
+
+def test_where_a_network_starts_is_said():
+    assert start_in_words(None) == "from scratch"
+    assert "ResNet34_Weights.IMAGENET1K" in start_in_words("imagenet", "resnet34")
+    assert start_in_words("/home/me/w.pt") == "from the weights in w.pt"
+
+
 def test_bad_arguments_are_named(tmp_path):
     with pytest.raises(ValueError, match="arch must be one of resnet18, resnet34"):
         expression_net("vgg")
@@ -53,8 +71,14 @@ def test_bad_arguments_are_named(tmp_path):
         expression_net(num_classes=1)
     with pytest.raises(ValueError, match=r"nowhere\.pt is no file"):
         expression_net(weights="nowhere.pt")
-    with pytest.raises(ValueError, match=r"exist for arch='resnet18' and width=64"):
+    with pytest.raises(ValueError, match="exist for width=64 only; got width=16"):
         expression_net(width=16, weights="imagenet")
+    (tmp_path / "broken.pt").write_bytes(b"no archive")
+    with pytest.raises(ValueError, match=r"broken\.pt cannot be read"):
+        expression_net(weights=tmp_path / "broken.pt")
+    torch.save([1, 2], tmp_path / "list.pt")
+    with pytest.raises(ValueError, match=r"list\.pt holds no state dictionary"):
+        expression_net(weights=tmp_path / "list.pt")
     torch.save(resnet18(num_classes=7).state_dict(), tmp_path / "w.pt")
     with pytest.raises(ValueError, match="do not fit a resnet18 of width 16"):
         expression_net(width=16, weights=tmp_path / "w.pt")

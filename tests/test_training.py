@@ -228,7 +228,9 @@ def test_bad_settings_are_named():
     for change, says in [
         ({"lam": -1.0}, r"lam \(λ\)"),
         ({"lam": float("nan")}, r"lam \(λ\) .* got nan"),
-        ({"alpha": 0.0}, r"alpha \(α\)"),
+        ({"alpha": -0.5}, r"alpha \(α\)"),
+        ({"loss": "arc"}, "loss must be separate, intra, .*; got 'arc'"),
+        ({"precision": "half"}, "precision must be auto, float32, bfloat16"),
         ({"rule": "both"}, "rule must be one of"),
         ({"init": "zeros"}, "init must be sphere, normal, uniform"),
         ({"epochs": 0}, "epochs must be at least 1, got 0"),

@@ -1,0 +1,98 @@
+"""Several processes that train one network together, started by ``torchrun``.
+
+Every process draws the same order of images and takes its own part of each batch. All
+functions here also work in a single process, where they change nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+
+def rank() -> int:
+    """Return the number of this process; 0 where there is only one."""
+    return dist.get_rank() if _started() else 0
+
+
+def world_size() -> int:
+    """Return how many processes train together."""
+    return dist.get_world_size() if _started() else 1
+
+
+@contextmanager
+def processes(device: torch.device) -> Iterator[torch.device]:
+    """Join the processes that ``torchrun`` started; give the device of this one.
+
+    NCCL connects GPUs, gloo CPUs. Without ``torchrun`` nothing happens.
+
+    Raises
+    ------
+    ValueError
+        If there are more processes than GPUs on this machine.
+    """
+    if "WORLD_SIZE" not in os.environ:
+        yield device
+        return
+    if device.type == "cuda":
+        local, there = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+        if local >= there:
+            raise ValueError(
+                f"process {local + 1} of this machine found {there} GPUs; start "
+                f"torchrun with --nproc-per-node {there}, or use --device cpu"
+            )
+        device = torch.device("cuda", local)
+        torch.cuda.set_device(device)
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield device
+    finally:
+        dist.destroy_process_group()
+
+
+def part_of(batch: Tensor) -> tuple[Tensor, float]:
+    """Return the rows of a batch (m, ...) for this process, and their weight.
+
+    DistributedDataParallel takes the plain mean of the processes' gradients. A loss
+    that is a mean over ``k`` of the ``m`` images, times ``k * processes / m``, makes
+    that mean the gradient of the whole batch, also where the parts are unequal.
+    """
+    rows = batch[rank() :: world_size()]
+    return rows, len(rows) * world_size() / len(batch)
+
+
+def together(model: nn.Module, *, sync_batch_norm: bool = False) -> nn.Module:
+    """Wrap a model so that its gradients are those of all processes.
+
+    The statistics of batch norm stay those of each process's part of the batch, unless
+    ``sync_batch_norm`` joins them, which needs GPUs.
+    """
+    if world_size() == 1:
+        return model
+    if sync_batch_norm:
+        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    return DistributedDataParallel(model, broadcast_buffers=False)
+
+
+def add_up(values: Tensor) -> Tensor:
+    """Add a tensor over the processes, in place, and return it."""
+    if world_size() > 1:
+        dist.all_reduce(values)
+    return values
+
+
+def share_buffers(model: nn.Module) -> None:
+    """Give every process the buffers of the first one: its running statistics."""
+    if world_size() > 1:
+        for buffer in model.buffers():
+            dist.broadcast(buffer, 0)
+
+
+def _started() -> bool:
+    return dist.is_available() and dist.is_initialized()
