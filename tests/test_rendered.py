@@ -9,6 +9,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import chi2_contingency
+from sklearn.linear_model import LogisticRegression
 
 from fersep import data
 from fersep.data import face, rendered
@@ -130,15 +132,133 @@ def test_the_smallest_size_serves_every_class_and_less_is_refused() -> None:
         data.load("rendered_basic", None, size=least - 1)
 
 
-def test_person_and_expression_are_independent() -> None:
-    n = 30_000
-    labels = rendered.labels_of("rendered_basic", n)
-    people = rendered.people(0, torch.arange(n) // rendered.IMAGES_PER_PERSON)
-    for trait in ("skin", "age", "beard", "glasses"):
-        ranks = people[:, face.PERSON.index(trait)].argsort().argsort().float()
-        for label in range(7):
-            pair = torch.stack([ranks, (labels == label).float()])
-            assert abs(float(torch.corrcoef(pair)[0, 1])) < 0.025
+def doubt(trait: torch.Tensor, labels: torch.Tensor) -> float:
+    """Return the p-value of ten equal ranges of a trait against labels."""
+    table = np.zeros((10, int(labels.max()) + 1))
+    np.add.at(table, ((trait * 10).long().numpy(), labels.numpy()), 1)
+    return float(chi2_contingency(table).pvalue)
+
+
+@pytest.mark.parametrize("name", ["rendered_basic", "rendered_compound"])
+def test_person_and_expression_are_independent(name: str) -> None:
+    # One image of each person, since images of one person are not independent.
+    persons = torch.arange(20_000)
+    index = rendered.IMAGES_PER_PERSON * persons + persons % 6
+    labels = rendered.labels_of(name, 120_000)[index]
+    people = rendered.people(0, rendered.persons_of(index))
+    for trait in face.PERSON:
+        assert doubt(people[:, face.PERSON.index(trait)], labels) > 1e-4, trait
+    # The same test finds a weak tie to one class.
+    skin = people[:, face.PERSON.index("skin")].clone()
+    skin[(labels == 0) & (persons % 3 == 0)] *= 0.5
+    assert doubt(skin, labels) < 1e-4
+
+
+@pytest.mark.parametrize("name", ["rendered_basic", "rendered_compound"])
+def test_the_true_units_nearly_reach_the_bayes_limit(name: str) -> None:
+    n = 12_000
+    labels = rendered.labels_of(name, n)
+    codes = [rendered.unit_name(name, int(label)) for label in labels]
+    index = torch.arange(n)
+    units = rendered.action_units(codes, 0, index, index // 6, "default").mean(1)
+    half = n // 2
+    model = LogisticRegression(C=100, max_iter=500)
+    model.fit(units[:half].numpy(), labels[:half].numpy())
+    got = model.score(units[half:].numpy(), labels[half:].numpy())
+    limit = rendered.bayes_accuracy(name)
+    assert limit - 0.03 < got < limit + 0.01
+
+
+def test_the_bayes_limit_is_the_rate_of_the_best_guess() -> None:
+    name, n = "rendered_compound", 40_000
+    counts = torch.tensor(rendered.class_counts(name), dtype=torch.float64)
+    labels = rendered.labels_of(name, n)
+    codes = [rendered.unit_name(name, label) for label in range(len(counts))]
+    chance = rendered.expected_units(codes).double()
+    generator = torch.Generator().manual_seed(0)
+    draw = torch.rand(n, len(face.UNITS), generator=generator, dtype=torch.float64)
+    shown = (draw < chance[labels]).double()
+    log = shown @ chance.log().clamp(min=-99).T
+    log = log + (1 - shown) @ (1 - chance).log().clamp(min=-99).T
+    right = ((log + counts.log()).argmax(1) == labels).double().mean()
+    assert abs(float(right) - rendered.bayes_accuracy(name)) < 0.005
+
+
+def test_class_counts_can_be_swapped_and_balanced() -> None:
+    happy, fear = 1, 4
+    raf, swapped, balanced = (
+        torch.bincount(
+            data.load(
+                "rendered_basic", None, size=2000, image_size=8, counts=counts
+            ).labels
+        ).float()
+        for counts in ("raf", "swapped", "balanced")
+    )
+    others = [0, 2, 3, 5, 6]
+    assert raf[happy] > 10 * raf[fear]
+    assert swapped[fear] > 10 * swapped[happy]
+    assert (swapped[others] / raf[others] - 1).abs().max() < 0.15
+    assert balanced.max() < 1.1 * balanced.min()
+
+
+def test_one_person_is_on_all_images_of_a_frozen_set() -> None:
+    size = 300
+    parts = data.load_splits("rendered_basic", size=size, identity="frozen")
+    assert sum(map(len, parts)) == size
+    assert len({group for part in parts for group in part.groups}) == size
+    index = torch.arange(size)
+    assert set(rendered.persons_of(index, "frozen").tolist()) == {0}
+    # Person 0 is on the first six images of the usual set: the same pictures.
+    labels = rendered.labels_of("rendered_basic", 12)
+    first, second = (
+        rendered.draw("rendered_basic", torch.arange(12), labels, identity=identity)[0]
+        for identity in ("varied", "frozen")
+    )
+    assert torch.equal(first[:6], second[:6])
+    assert not torch.equal(first[6:], second[6:])
+
+
+def test_more_test_images_show_new_people_and_change_nothing_else() -> None:
+    plain = data.load_splits("rendered_basic", size=200, image_size=8)
+    large = data.load_splits("rendered_basic", size=200, image_size=8, test_size=500)
+    assert [p.fingerprint for p in plain[:2]] == [p.fingerprint for p in large[:2]]
+    test = large[2]
+    assert len(test) == len(test.groups) == 500
+    assert torch.equal(test.images[: len(plain[2])], plain[2].images)
+    others = {group for part in plain for group in part.groups}
+    assert others.isdisjoint(test.groups[len(plain[2]) :])
+    # The images added to a larger set are the same ones.
+    options = {"size": 400, "image_size": 8}
+    own = len(data.load("rendered_basic", None, "test", **options))
+    larger = data.load("rendered_basic", None, "test", **options, test_size=600)
+    assert torch.equal(larger.images[own:][:300], test.images[len(plain[2]) :][:300])
+    with pytest.raises(DataError, match="test_size must be at least"):
+        data.load("rendered_basic", None, "test", size=200, image_size=8, test_size=3)
+
+
+def test_a_sweep_moves_one_unit_of_the_same_persons() -> None:
+    sweep = rendered.unit_sweep(12, [0, 0.5, 1], [4, 7], image_size=32)
+    assert sweep.shape == (2, 3, 3, 32, 32)
+    at_rest = rendered.unit_sweep(26, [0], [4, 7], image_size=32)
+    assert torch.equal(sweep[:, :1], at_rest)
+    moved = (sweep.float() - sweep[:, :1].float()).abs().mean((2, 3, 4))
+    assert (moved[:, 2] > moved[:, 1]).all()
+    assert (moved[:, 1] > 0).all()
+    with pytest.raises(DataError, match="action unit 3 is not drawn"):
+        rendered.unit_sweep(3, [1], [0])
+
+
+def test_pixels_do_not_depend_on_the_number_of_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    several = rendered.drawn("rendered_basic", 130, 32, 0, "hard")
+    monkeypatch.setattr(rendered, "_cores", lambda: 1)
+    alone = np.empty_like(several)
+    labels = rendered.labels_of("rendered_basic", 130)
+    threads = torch.get_num_threads()
+    rendered._draw_all(alone, "rendered_basic", labels, 0, "hard", "varied", 0)
+    assert np.array_equal(alone, several)
+    assert torch.get_num_threads() == threads
 
 
 def test_units_follow_the_table() -> None:

@@ -48,7 +48,7 @@ NAMES = {
 }
 
 #: Options that only rendered faces have.
-RENDERED_OPTIONS = ("difficulty",)
+RENDERED_OPTIONS = ("difficulty", "counts", "identity", "test_size")
 
 
 def load(
@@ -66,7 +66,10 @@ def load(
     **options
         ``image_size`` (side in pixels, 48), ``size`` (images in all three splits
         together, 0 for all there are), ``seed`` (of the split, 0); rendered faces also
-        take ``difficulty`` ("easy", "default" or "hard").
+        take ``difficulty`` ("easy", "default" or "hard"), ``counts`` ("raf",
+        "balanced" or "swapped"), ``identity`` ("varied" or "frozen": one person on all
+        images, splits by image) and ``test_size`` (test images, 0 for a fifth of all;
+        more are of new people).
 
     Returns
     -------
@@ -94,7 +97,7 @@ def _load(
             raise DataError(
                 f"{name} has no option {option!r}; its options are {', '.join(known)}"
             )
-    for option in ("image_size", "size", "seed"):
+    for option in ("image_size", "size", "seed", "test_size"):
         value = options.get(option, 48)
         if isinstance(value, bool) or not isinstance(value, Integral):
             raise DataError(f"{option} must be a whole number, got {value!r}")
@@ -102,10 +105,9 @@ def _load(
         raise DataError(
             f"image_size must be at least 8 pixels, got {options['image_size']}"
         )
-    if options.get("size", 0) < 0:
-        raise DataError(f"size must be 0 or more, got {options['size']}")
-    if options.get("seed", 0) < 0:
-        raise DataError(f"seed must be 0 or more, got {options['seed']}")
+    for option in ("size", "seed", "test_size"):
+        if options.get(option, 0) < 0:
+            raise DataError(f"{option} must be 0 or more, got {options[option]}")
     module = import_module(NAMES[name])
     if name.startswith("rendered"):
         return [module.load(name, root or None, split, **options) for split in splits]
@@ -121,6 +123,7 @@ def load_splits(
     size: int = 0,
     image_size: int = 48,
     difficulty: str = "default",
+    **interventions: Any,
 ) -> tuple[Faces, Faces, Faces]:
     """Load training, validation and test images of a data set.
 
@@ -130,12 +133,16 @@ def load_splits(
         As in :func:`load`.
     difficulty : str
         Of rendered faces; photographs take none and leave it aside.
+    **interventions
+        ``counts``, ``identity`` and ``test_size`` of rendered faces, as in
+        :func:`load`; photographs refuse them.
 
     Returns
     -------
     train, validation, test : Faces
     """
     options: dict[str, Any] = {"size": size, "image_size": image_size}
+    options |= interventions
     if name.startswith("rendered"):
         options["difficulty"] = difficulty
     train, validation, test = _load(name, root, SPLITS, **options)

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +39,9 @@ from fersep.data.faces import SPLITS, Card, DataError, Faces
 
 __all__ = [
     "ACTION_UNITS", "CLASSES", "COUNTS", "DIFFICULTIES", "EXPRESSIONS", "PERSON",
-    "UNITS", "VIEW", "action_units", "draw", "expected_units", "front_view", "load",
-    "people", "render", "units_of", "views",
+    "UNITS", "VIEW", "action_units", "bayes_accuracy", "class_counts", "draw",
+    "expected_units", "front_view", "load", "people", "render", "unit_sweep",
+    "units_of", "views",
 ]  # fmt: skip
 
 
@@ -83,6 +88,13 @@ CLASSES = {
 FULL_SIZE = {"rendered_basic": 15339, "rendered_compound": 3954}
 
 IMAGES_PER_PERSON = 6
+
+#: Interventions: how many images each class has, and who is on them.
+CLASS_COUNTS = ("raf", "balanced", "swapped")
+IDENTITIES = ("varied", "frozen")
+
+#: Further test images start here, at a person that no set of any size reaches.
+_FURTHER = IMAGES_PER_PERSON * 2**40
 
 #: Spread of each part of a view; shares of grey, occluded and stray-unit images.
 _SPREADS = {
@@ -216,14 +228,44 @@ def _spread(difficulty: str) -> dict[str, float]:
     return DIFFICULTIES[difficulty]
 
 
-def labels_of(name: str, size: int) -> Tensor:
+def class_counts(name: str, counts: str = "raf") -> tuple[int, ...]:
+    """Return how often each class comes, in proportion.
+
+    Parameters
+    ----------
+    name : str
+        A key of `COUNTS`.
+    counts : {"raf", "balanced", "swapped"}
+        As in RAF-DB, all alike, or RAF-DB's with two classes changed about: happy and
+        fear, or the most and the least frequent of the compound classes.
+
+    Raises
+    ------
+    DataError
+        If ``counts`` is none of these.
+    """
+    if counts not in CLASS_COUNTS:
+        raise DataError(
+            f"counts must be one of {', '.join(CLASS_COUNTS)}; got {counts!r}"
+        )
+    own = list(COUNTS[name])
+    if counts == "balanced":
+        return (1,) * len(own)
+    if counts == "swapped":
+        # In the basic set happy is the most and fear the least frequent class too.
+        most, least = own.index(max(own)), own.index(min(own))
+        own[most], own[least] = own[least], own[most]
+    return tuple(own)
+
+
+def labels_of(name: str, size: int, counts: str = "raf") -> Tensor:
     """Return the labels (size,) of the first images of a data set.
 
-    Classes come in RAF-DB's proportions. The first three rounds show every class, so
-    that each can stand in every split.
+    Classes come in the proportions of `class_counts`. The first three rounds show every
+    class, so that each can stand in every split.
     """
-    counts = np.asarray(COUNTS[name], dtype=float)
-    share = counts / counts.sum()
+    own = np.asarray(class_counts(name, counts), dtype=float)
+    share = own / own.sum()
     seen = np.zeros(len(share))
     labels = []
     for i in range(size):
@@ -233,6 +275,22 @@ def labels_of(name: str, size: int) -> Tensor:
         seen[label] += 1
         labels.append(label)
     return torch.tensor(labels, dtype=torch.int64)
+
+
+def bayes_accuracy(name: str, counts: str = "raf") -> float:
+    """Return the accuracy of the best classifier that sees which units are shown.
+
+    All 2^17 sets of units are gone through, so the number is exact. It bounds what an
+    image can tell: units are drawn from the expression, all the rest of an image is not
+    (but for stray units, which are weaker than any shown one).
+    """
+    codes = [unit_name(name, label) for label in range(len(CLASSES[name]))]
+    joint = torch.tensor(class_counts(name, counts), dtype=torch.float64)[:, None]
+    joint = joint / joint.sum()
+    for chance in expected_units(codes).double().T:
+        both = torch.stack([1 - chance, chance], 1)
+        joint = (joint[:, :, None] * both[:, None, :]).flatten(1)
+    return float(joint.max(0).values.sum())
 
 
 def unit_name(name: str, label: int) -> str:
@@ -249,6 +307,7 @@ def draw(
     image_size: int = 48,
     seed: int = 0,
     difficulty: str = "default",
+    identity: str = "varied",
 ) -> tuple[Tensor, Tensor]:
     """Draw the images of given numbers.
 
@@ -259,6 +318,8 @@ def draw(
     index : Tensor, (n,) int64
         Numbers of the images; ``index // 6`` is the person.
     labels : Tensor, (n,) int64
+    image_size, seed, difficulty, identity
+        As in `load`.
 
     Returns
     -------
@@ -266,12 +327,67 @@ def draw(
     units : Tensor, (n, 17)
         What was drawn, the mean of both sides.
     """
-    persons = index // IMAGES_PER_PERSON
+    persons = persons_of(index, identity)
     codes = [unit_name(name, int(label)) for label in labels]
     units = action_units(codes, seed, index, persons, difficulty)
     view = views(seed, index, difficulty)
     images = render(units, people(seed, persons), view, image_size, seed)
     return images, units.mean(1)
+
+
+def persons_of(index: Tensor, identity: str = "varied") -> Tensor:
+    """Return who is on each image; with "frozen" person 0 is on all of them.
+
+    Raises
+    ------
+    DataError
+        If ``identity`` is neither "varied" nor "frozen".
+    """
+    if identity not in IDENTITIES:
+        raise DataError(
+            f"identity must be one of {', '.join(IDENTITIES)}; got {identity!r}"
+        )
+    persons = index // IMAGES_PER_PERSON
+    return torch.zeros_like(persons) if identity == "frozen" else persons
+
+
+def unit_sweep(
+    unit: int,
+    intensities: Sequence[float],
+    persons: Sequence[int],
+    *,
+    image_size: int = 48,
+    seed: int = 0,
+) -> Tensor:
+    """Draw persons from straight ahead while one unit moves and all else rests.
+
+    Parameters
+    ----------
+    unit : int
+        A key of `ACTION_UNITS`.
+    intensities : sequence of float, (k,)
+        From 0 to 1.
+    persons : sequence of int, (n,)
+        Numbers of the persons.
+
+    Returns
+    -------
+    Tensor, (n, k, 3, image_size, image_size) uint8
+
+    Raises
+    ------
+    DataError
+        If the unit is unknown.
+    """
+    steps = torch.cat([units_of({unit: float(a)}) for a in intensities])
+    who = people(seed, torch.as_tensor(persons))
+    n, k = len(who), len(steps)
+    return render(
+        steps.repeat(n, 1, 1),
+        who.repeat_interleave(k, 0),
+        front_view(n * k),
+        image_size,
+    ).unflatten(0, (n, k))
 
 
 def load(
@@ -283,6 +399,9 @@ def load(
     size: int = 0,
     seed: int = 0,
     difficulty: str = "default",
+    counts: str = "raf",
+    identity: str = "varied",
+    test_size: int = 0,
 ) -> Faces:
     """Load one split of rendered faces, drawing all of them on the first call.
 
@@ -298,6 +417,13 @@ def load(
     seed : int
         Another seed draws other people.
     difficulty : {"easy", "default", "hard"}
+    counts : {"raf", "balanced", "swapped"}
+        Images of each class, see `class_counts`.
+    identity : {"varied", "frozen"}
+        With "frozen" one person is on every image; splits are then by image.
+    test_size : int
+        Test images; 0 stands for the fifth that ``size`` gives, and a larger number
+        adds images of people who are in no other split. The other splits do not change.
 
     Returns
     -------
@@ -309,6 +435,7 @@ def load(
         If an option is out of range.
     """
     _spread(difficulty)
+    class_counts(name, counts)
     if root:
         raise DataError(f"{name} is drawn, not read; leave root out (it was {root!r})")
     least = 3 * IMAGES_PER_PERSON * len(CLASSES[name])
@@ -318,65 +445,133 @@ def load(
             f"size must be at least {least} so that every split of {name} shows every "
             f"class, or 0 for all; got {size}"
         )
-    images = drawn(name, size, image_size, seed, difficulty)
-    labels = labels_of(name, size)
-    groups = [f"person {i // IMAGES_PER_PERSON}" for i in range(size)]
-    parts = faces.split_by_group(labels.numpy(), groups, seed)
+    labels, parts = _layout(name, size, seed, counts, identity)
     mine = np.flatnonzero(parts == SPLITS.index(split))
     mine = mine[np.random.default_rng(seed + 1).permutation(len(mine))]
-    chosen = torch.from_numpy(np.ascontiguousarray(images[mine]))
+    options = (image_size, seed, difficulty, counts, identity)
+    images = drawn(name, size, *options)[mine]
     numbers = labels[torch.from_numpy(mine)]
+    groups = _groups(torch.from_numpy(mine), identity)
+    further = test_size - len(mine) if split == "test" and test_size else 0
+    if further < 0:
+        raise DataError(
+            f"test_size must be at least {len(mine)}, the test images that size={size} "
+            f"gives, or 0 for these; got {test_size}"
+        )
+    if further:
+        more = drawn(name, further, *options, first=_FURTHER)
+        images = np.concatenate([images, more])
+        numbers = torch.cat([numbers, labels_of(name, further, counts)])
+        groups += _groups(_FURTHER + torch.arange(further), identity)
+    chosen = torch.from_numpy(np.ascontiguousarray(images))
     return Faces(
         name,
         chosen,
         numbers,
         CLASSES[name],
-        [groups[i] for i in mine.tolist()],
+        groups,
         CARD,
         {},
         faces.fingerprint(chosen, numbers),
     )
 
 
-def drawn(name: str, size: int, image_size: int, seed: int, difficulty: str) -> Array:
-    """Return the first images (size, 3, image_size, image_size), memory-mapped.
+@cache
+def _layout(
+    name: str, size: int, seed: int, counts: str, identity: str
+) -> tuple[Tensor, Array]:
+    """Return label and split (0, 1 or 2) of each image."""
+    labels = labels_of(name, size, counts)
+    groups = _groups(torch.arange(size), identity)
+    return labels, faces.split_by_group(labels.numpy(), groups, seed)
 
-    They are drawn once. The cache is keyed by the options and by this file, and appears
-    whole or not at all.
+
+def _groups(index: Tensor, identity: str) -> list[str]:
+    """Return what stands in one split only: a person, or an image of the only one."""
+    if identity == "frozen":
+        return [f"image {i}" for i in index.tolist()]
+    return [f"person {i}" for i in persons_of(index, identity).tolist()]
+
+
+def drawn(
+    name: str,
+    size: int,
+    image_size: int,
+    seed: int,
+    difficulty: str,
+    counts: str = "raf",
+    identity: str = "varied",
+    first: int = 0,
+) -> Array:
+    """Return images (size, 3, image_size, image_size) from number ``first`` on.
+
+    They are drawn once into one memory-mapped file. The cache is keyed by the options
+    and by this file, and appears whole or not at all.
     """
-    options = [name, size, image_size, seed, difficulty]
+    options = [name, size, image_size, seed, difficulty, counts, identity, first]
     text = json.dumps([*options, records.syntax_hash([__file__, face.__file__])])
     key = hashlib.sha256(text.encode()).hexdigest()[:20]
     folder = records.build_dir() / "data" / f"{name}-{key}"
     # Another process may finish the same folder first.
     with suppress(FileExistsError), records.whole_folder(folder) as part:
-        _draw_all(part, name, size, image_size, seed, difficulty)
+        pictures = np.lib.format.open_memmap(
+            part / "images.npy", "w+", np.uint8, (size, 3, image_size, image_size)
+        )
+        labels = labels_of(name, size, counts)
+        _draw_all(pictures, name, labels, seed, difficulty, identity, first)
+        pictures.flush()
     images: Array = np.load(folder / "images.npy", mmap_mode="r")
     return images
 
 
 def _draw_all(
-    folder: Path, name: str, size: int, image_size: int, seed: int, difficulty: str
+    pictures: Array,
+    name: str,
+    labels: Tensor,
+    seed: int,
+    difficulty: str,
+    identity: str,
+    first: int,
 ) -> None:
-    labels = labels_of(name, size)
-    pictures = np.empty((size, 3, image_size, image_size), dtype=np.uint8)
+    """Fill pictures (n, 3, size, size), one thread on each processor core."""
+    n, image_size = len(pictures), pictures.shape[-1]
     # Batches that stay in the processor's cache are drawn fastest.
     batch = max(1, 60_000 // image_size**2)
-    for start in tqdm(
-        range(0, size, batch),
-        desc=f"drawing {name}",
-        leave=False,
-        file=sys.stdout,
-        mininterval=1,
-    ):
-        index = torch.arange(start, min(start + batch, size))
+
+    def fill(start: int) -> None:
+        index = torch.arange(start, min(start + batch, n))
         images, _ = draw(
             name,
-            index,
+            first + index,
             labels[index],
             image_size=image_size,
             seed=seed,
             difficulty=difficulty,
+            identity=identity,
         )
         pictures[start : start + batch] = images.numpy()
-    np.save(folder / "images.npy", pictures)
+
+    threads = torch.get_num_threads()
+    pool = ThreadPoolExecutor(_cores(), initializer=lambda: torch.set_num_threads(1))
+    try:
+        list(
+            tqdm(
+                pool.map(fill, range(0, n, batch)),
+                total=-(-n // batch),
+                desc=f"drawing {name}",
+                leave=False,
+                file=sys.stdout,
+                mininterval=1,
+                disable=None,
+            )
+        )
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(threads)
+
+
+def _cores() -> int:
+    """Return the processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
