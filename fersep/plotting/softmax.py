@@ -32,6 +32,10 @@ from fersep.plotting.house import (
 )
 
 
+#: Below this length, in units of the circle, an arrow would be a head without a shaft.
+SHORTEST_ARROW = 0.09
+
+
 def pull_and_push(
     stages: Mapping[str, tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike]],
     labels: ArrayLike,
@@ -56,21 +60,23 @@ def pull_and_push(
     parts = []
     for axes, (title, stage) in zip(panels, stages.items(), strict=True):
         features, centers, pulls, pushes = (_array(part) for part in stage)
-        _plane(axes, 1.55)
+        _plane(axes, 1.35)
         _circle(axes)
-        scale = 0.5 / longest
+        scale = 0.42 / longest
         for j, name in enumerate(_names(len(centers))):
             color, marker = CLASS_STYLE[name]
             own = features[classes == j]
-            for x, pull in zip(own, pulls[classes == j], strict=True):
-                _arrow(axes, x + scale * pull, x, color=color, width=1.0)
+            for x, pull in zip(own, scale * pulls[classes == j], strict=True):
+                if np.linalg.norm(pull) > SHORTEST_ARROW:
+                    _arrow(axes, x + pull, x, color=color, width=1.0)
             axes.plot(
                 *own.T, marker, color=color, ms=_size(marker), mec="white", ls="none"
             )
             tip = _unit(centers[j])
             axes.plot([0, tip[0]], [0, tip[1]], color=color, lw=1.2, alpha=0.5)
             axes.plot(*tip, "^", color=color, ms=12, mec=INK, mew=1.1, zorder=5)
-            _arrow(axes, tip + scale * pushes[j], tip, color=INK, width=1.8)
+            if np.linalg.norm(scale * pushes[j]) > SHORTEST_ARROW:
+                _arrow(axes, tip + scale * pushes[j], tip, color=INK, width=2.2)
         intra = _cosines(features, centers[classes]).mean()
         unit = _unit(centers)
         different = ~np.eye(len(unit), dtype=bool)
@@ -99,7 +105,7 @@ def two_losses_on_one_network(feature_dim: int, num_classes: int) -> tuple[Figur
     """
     figure = _figure(2.2)
     axes = figure.subplots()
-    axes.set(xlim=(0, 100), ylim=(0, 40))
+    axes.set(xlim=(-1, 99), ylim=(0, 35))
     axes.axis("off")
 
     def box(x: float, y: float, text: str, edge: str, wide: float = 15) -> None:
@@ -174,6 +180,7 @@ def printed_changes(
             )  # fmt: skip
         axes.set_xticks(places, list(names))
         axes.grid(visible=False, axis="x")
+        axes.set_xlim(-0.6, len(names) - 0.4)
         axes.set_title(title)
         axes.legend(loc="lower left", handletextpad=0.2)
         changes = [
@@ -211,7 +218,7 @@ def own_and_rival(own: ArrayLike, rival: ArrayLike) -> tuple[Figure, str]:
     right.axvline(0, color=INK, lw=1.2)
     right.set(xlabel="own minus nearest other", ylabel="test images")
     wrong = int((lead < 0).sum())
-    right.set_title(f"{wrong} of {len(a)} nearer to another class")
+    right.set_title(f"{wrong} of {len(a)} nearer\nto another class")
     return figure, (
         f"Histograms of cosines of {len(a)} test features: with their own center, mean "
         f"{a.mean():.2f}; with the nearest other center, mean {b.mean():.2f}. {wrong} "
