@@ -179,6 +179,7 @@ def expected_cosines(
         for i, j in framed:
             frame = Rectangle((j - 0.5, i - 0.5), 1, 1, fill=False, ec=ORANGE, lw=2)
             axes.add_patch(frame)
+        axes.set_anchor("N")
         mean = values[below].mean()
         axes.set_title(f"{title}\nmean {mean:.2f}")
         said = [
@@ -205,13 +206,17 @@ def unit_ceilings(
     axes = figure.subplots()
     parts = []
     looks = ((BLUE, "o"), (RED, "s"))
-    for (name, values), (color, marker) in zip(ceilings.items(), looks, strict=False):
+    sides = ((10, 6, "left"), (-8, -12, "right"))
+    for (name, values), (color, marker), (right, up, side) in zip(
+        ceilings.items(), looks, sides, strict=False
+    ):
         axes.plot(misread, values, color=color, marker=marker, mec="white", ms=7)
         axes.annotate(
             f"{name} classes",
-            (misread[1], values[1]),
-            xytext=(10, 6),
+            (misread[len(misread) // 2], values[len(values) // 2]),
+            xytext=(right, up),
             textcoords="offset points",
+            ha=side,
             color=color,
         )
         axes.axhline(majorities[name], color=color, lw=1.2, ls=(0, (1, 2)))
