@@ -31,7 +31,6 @@ from fersep.plotting.house import (
     _unit,
 )
 
-
 #: Below this length, in units of the circle, an arrow would be a head without a shaft.
 SHORTEST_ARROW = 0.09
 
