@@ -25,13 +25,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     record.add_argument("file", help="where, for example results/cpu/mine.json")
     record.add_argument("notebooks", nargs="+", help="output files of papermill runs")
-    order = parser.parse_args(arguments)
+    train = commands.add_parser("train", help="train one network by Algorithm 1")
+    given = sys.argv[1:] if arguments is None else arguments
+    if given and given[0] == "train":
+        # Only now, because torch takes seconds to import.
+        from fersep import train as training
+
+        training.add_arguments(train)
+    order = parser.parse_args(given)
     try:
         if order.command == "compare":
             print(comparison(order.notebook))
+        elif order.command == "train":
+            training.run(order)
         else:
             records.keep(order.file, order.notebooks)
-    except ValueError as error:
+    except (ValueError, OSError, ArithmeticError, MemoryError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -77,7 +77,7 @@ def together(model: nn.Module, *, sync_batch_norm: bool = False) -> nn.Module:
         return model
     if sync_batch_norm:
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
-    return DistributedDataParallel(model, broadcast_buffers=False)
+    return DistributedDataParallel(model)
 
 
 def add_up(values: Tensor) -> Tensor:

@@ -29,8 +29,21 @@ from fersep.losses import FIRST_CENTERS, LOSSES, CenterBasedLoss, make_loss
 from fersep.models import ExpressionNet, expression_net, start_in_words
 
 __all__ = [
-    "Faces", "Run", "Settings", "Step", "augment", "check_training_data", "evaluate",
-    "fit", "learning_rate", "normalize", "pairs", "pick_device", "run_key", "trained",
+    "Faces",
+    "Run",
+    "Settings",
+    "Step",
+    "augment",
+    "check_training_data",
+    "evaluate",
+    "fit",
+    "learning_rate",
+    "normalize",
+    "pairs",
+    "pick_device",
+    "run_key",
+    "title",
+    "trained",
     "untrained",
 ]  # fmt: skip
 
@@ -43,11 +56,25 @@ LONGEST_CENTER_HISTORY = 4_000_000
 class Faces(Protocol):
     """What training needs of a data set; `fersep.data.load` returns such objects."""
 
-    name: str
-    classes: Any
-    images: Tensor  # (n, 3, height, width) uint8
-    labels: Tensor  # (n,) int64
-    fingerprint: str
+    @property
+    def name(self) -> str:
+        """Of the data set."""
+
+    @property
+    def classes(self) -> Any:
+        """Names of the classes 0 .. s - 1."""
+
+    @property
+    def images(self) -> Tensor:
+        """Of shape (n, 3, height, width), uint8."""
+
+    @property
+    def labels(self) -> Tensor:
+        """Of shape (n,), int64."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of images and labels."""
 
 
 @dataclass(frozen=True)
@@ -152,8 +179,9 @@ class Run:
         Wall time of the training.
     provenance : dict
         Revision, versions, device; where the weights started; precision, processes.
-    center_history : Tensor, (epochs, s, d), optional
-        The learned centers after each epoch; None where that would be too large.
+    center_history, true_history : Tensor, (epochs, s, d), optional
+        The learned and the true centers after each epoch; None where that would be
+        too large.
     """
 
     settings: Settings
@@ -164,6 +192,7 @@ class Run:
     seconds: float
     provenance: dict[str, Any]
     center_history: Tensor | None = None
+    true_history: Tensor | None = None
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the history as tidy data.
@@ -196,6 +225,8 @@ class Run:
             tensors = {"model": self.model.state_dict(), "centers": self.centers}
             if self.center_history is not None:
                 tensors["center_history"] = self.center_history
+            if self.true_history is not None:
+                tensors["true_history"] = self.true_history
             torch.save(tensors, part / "tensors.pt")
             facts = {
                 "settings": asdict(self.settings),
@@ -244,6 +275,7 @@ class Run:
             facts["seconds"],
             facts["provenance"],
             tensors.get("center_history"),
+            tensors.get("true_history"),
         )
 
 
@@ -400,7 +432,7 @@ def fit(
         range(memory.epochs, settings.epochs),
         initial=memory.epochs,
         total=settings.epochs,
-        desc=_title(settings),
+        desc=title(settings),
         disable=not (progress and _is_watched()),
         file=sys.stdout,
         leave=False,
@@ -435,8 +467,8 @@ def fit(
                     f"{settings.epochs}; lower lr (now {settings.lr}) or lam "
                     f"(now {settings.lam})"
                 )
-            row = _epoch_row(model, relative.centers, feed, unseen, means, dtype)
-            memory.keep(row, time.perf_counter() - started)
+            row, true = _epoch_row(model, relative.centers, feed, unseen, means, dtype)
+            memory.keep(row, true, time.perf_counter() - started)
             if checkpoint_folder and distributed.rank() == 0:
                 memory.save(checkpoint_folder)
             bar.set_postfix(validation=f"{row['validation_accuracy']:.1f} %")
@@ -461,7 +493,8 @@ def fit(
             "images": "on the device" if feed.resident else "streamed",
             "captured": capture,
         },
-        memory.center_history(),
+        _stacked(memory.centers),
+        _stacked(memory.true_centers),
     )
 
 
@@ -482,6 +515,7 @@ class _Memory:
         self.optimizer, self.generator = optimizer, generator
         self.history: dict[str, list[Any]] = {}
         self.centers: list[Tensor] = []
+        self.true_centers: list[Tensor] = []
         self.seconds = 0.0
         self.long = relative.centers.numel() * settings.epochs > LONGEST_CENTER_HISTORY
         self.of = {
@@ -495,15 +529,13 @@ class _Memory:
         """How many are done."""
         return len(self.history.get("softmax_loss", []))
 
-    def keep(self, row: dict[str, Any], seconds: float) -> None:
+    def keep(self, row: dict[str, Any], true: Tensor, seconds: float) -> None:
         for key, value in row.items():
             self.history.setdefault(key, []).append(value)
         if not self.long:
             self.centers.append(self.relative.centers.to("cpu", copy=True))
+            self.true_centers.append(true.cpu())
         self.seconds = seconds
-
-    def center_history(self) -> Tensor | None:
-        return torch.stack(self.centers) if self.centers else None
 
     def save(self, folder: str | Path) -> None:
         content = {
@@ -514,6 +546,7 @@ class _Memory:
             "generator": self.generator.get_state(),
             "history": self.history,
             "centers": self.centers,
+            "true centers": self.true_centers,
             "seconds": self.seconds,
         }
         checkpoints.save(folder, self.epochs, content)
@@ -534,6 +567,7 @@ class _Memory:
         self.optimizer.load_state_dict(content["optimizer"])
         self.generator.set_state(content["generator"])
         self.history, self.centers = content["history"], content["centers"]
+        self.true_centers = content["true centers"]
         self.seconds = content["seconds"]
 
 
@@ -686,6 +720,13 @@ def evaluate(
     return features.cpu(), logits.cpu()
 
 
+def title(settings: Settings) -> str:
+    """Return a run in a few words: loss, λ, seed and where the weights start."""
+    loss = f"{settings.loss}, λ = {settings.lam:g}" if settings.lam else "softmax"
+    start = start_in_words(settings.weights, settings.arch)
+    return f"{loss}, seed {settings.seed}, {start}"
+
+
 def pick_device(name: str = "auto") -> torch.device:
     """Return the device of that name; "auto" is a GPU when there is one.
 
@@ -696,9 +737,10 @@ def pick_device(name: str = "auto") -> torch.device:
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name not in ("cpu", "cuda"):
+    kind, _, number = name.partition(":")
+    if kind not in ("cpu", "cuda") or not (number.isdecimal() or kind == name):
         raise ValueError(f"device must be auto, cpu or cuda; got {name!r}")
-    if name == "cuda" and not torch.cuda.is_available():
+    if kind == "cuda" and not torch.cuda.is_available():
         raise ValueError(
             "device=cuda was asked for but torch sees no GPU; use device=auto or "
             "device=cpu, or install a driver that torch supports"
@@ -845,12 +887,6 @@ def _is_watched() -> bool:
     return kernel or sys.stdout.isatty()
 
 
-def _title(settings: Settings) -> str:
-    loss = f"{settings.loss}, λ = {settings.lam:g}" if settings.lam else "softmax"
-    start = start_in_words(settings.weights, settings.arch)
-    return f"{loss}, seed {settings.seed}, {start}"
-
-
 def _epoch_row(
     model: ExpressionNet,
     centers: Tensor,
@@ -858,7 +894,7 @@ def _epoch_row(
     unseen: Feed,
     means: list[float],
     dtype: torch.dtype | None,
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], Tensor]:
     s = len(centers)
     distributed.share_buffers(model)
     features, _ = _predict_together(model, seen.images, dtype)
@@ -868,7 +904,7 @@ def _epoch_row(
     _, logits = _predict_together(model, unseen.images, dtype)
     matrix = analysis.confusion(unseen.labels.to(logits.device), logits.argmax(1), s)
     softmax, intra, inter, right = means
-    return {
+    row = {
         "softmax_loss": softmax,
         "intra_loss": intra,
         "inter_loss": inter,
@@ -879,6 +915,11 @@ def _epoch_row(
         "inter": similarity.inter,
         "agreement": analysis.center_agreement(centers, true).tolist(),
     }
+    return row, true
+
+
+def _stacked(history: list[Tensor]) -> Tensor | None:
+    return torch.stack(history) if history else None
 
 
 @torch.no_grad()
