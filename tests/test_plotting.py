@@ -31,6 +31,25 @@ def rules(scale):
     return plotting.rule_weights([1, 2], weights, {"$m$": ([10, 20], weights)})
 
 
+def moment(at, dim=2):
+    points, labels, centers = toy(dim=dim)
+    path = [(points, centers), (2 * points, centers)]
+    return plotting.toy_moment(path, labels, {"intra": [0.1, 0.5]}, at)
+
+
+def one_step(size):
+    points, labels, centers = toy()
+    return plotting.toy_step(
+        points,
+        labels,
+        centers,
+        [1, 4],
+        {"softmax": np.full((2, 2), size)},
+        {"pull": np.full((3, 2), 0.1)},
+        3.0,
+    )
+
+
 #: name -> (a call, the same call with other data)
 FIGURES = {
     "two_vectors": (
@@ -99,10 +118,9 @@ FIGURES = {
         lambda: plotting.toy_spheres({"end": toy(dim=3)}),
         lambda: plotting.toy_spheres({"end": toy(turn=2.0, dim=3)}),
     ),
-    "toy_preset": (
-        lambda: plotting.toy_preset(*toy(), {"intra": [0, 0.5]}, "λ = 0"),
-        lambda: plotting.toy_preset(*toy(), {"intra": [0, 0.7]}, "λ = 0"),
-    ),
+    "toy_moment": (lambda: moment(1), lambda: moment(0)),
+    "toy_moment_in_space": (lambda: moment(1, dim=3), lambda: moment(0, dim=3)),
+    "toy_step": (lambda: one_step(0.1), lambda: one_step(0.2)),
 }
 
 

@@ -761,7 +761,7 @@ def _toy_words(points: Array, labels: NDArray[Any], centers: Array) -> str:
     )
 
 
-def _toy_legend(figure: Figure, s: int) -> None:
+def _toy_legend(figure: Figure, s: int, true_centers: bool = True) -> None:
     handles: list[Any] = []
     for name in _names(s):
         color, marker = CLASS_STYLE[name]
@@ -770,7 +770,8 @@ def _toy_legend(figure: Figure, s: int) -> None:
                 [], [], color=color, marker=marker, ms=_size(marker), ls="", label=name
             )
         )
-    for marker, name in [("^", "learned center"), ("v", "true center")]:
+    triangles = [("^", "learned center"), ("v", "true center")]
+    for marker, name in triangles[: 1 + true_centers]:
         handles.append(
             Line2D([], [], color=GRAY, marker=marker, ms=7, ls="", label=name)
         )
@@ -826,8 +827,6 @@ def toy_spheres(
     panels : mapping of title -> (features (n, 3), labels (n,), centers (s, 3))
     """
     figure = _figure(3.9)
-    turn, height = np.meshgrid(np.linspace(0, 2 * np.pi, 37), np.linspace(-1, 1, 13))
-    ring = np.sqrt(1 - height**2)
     parts = []
     s = 0
     for i, (title, (given, classes, given_centers)) in enumerate(panels.items(), 1):
@@ -835,44 +834,7 @@ def toy_spheres(
         centers = _unit(_array(given_centers))
         s = len(centers)
         axes: Any = figure.add_subplot(1, len(panels), i, projection="3d")
-        axes.plot_wireframe(
-            ring * np.cos(turn),
-            ring * np.sin(turn),
-            height,
-            color=PALE,
-            lw=0.5,
-            alpha=0.7,
-        )
-        view = np.deg2rad(22), np.deg2rad(35)
-        toward = np.array(
-            [
-                np.cos(view[0]) * np.cos(view[1]),
-                np.cos(view[0]) * np.sin(view[1]),
-                np.sin(view[0]),
-            ]
-        )
-        for j, name in enumerate(_names(s)):
-            color, marker = CLASS_STYLE[name]
-            own = points[labels == j]
-            for front in (False, True):
-                side = own[(own @ toward > 0) == front]
-                axes.plot(
-                    *(1.01 * side.T),
-                    marker,
-                    color=color,
-                    ms=5,
-                    mec="white",
-                    mew=0.4,
-                    ls="",
-                    alpha=0.95 if front else 0.3,
-                )
-            axes.plot(*np.c_[np.zeros(3), centers[j]], color=color, lw=1.4)
-            axes.plot(
-                *(1.12 * centers[j])[:, None], "^", color=color, ms=9, mec=INK, mew=0.6
-            )
-        axes.view_init(22, 35)
-        axes.set_box_aspect((1, 1, 1), zoom=1.45)
-        axes.set_axis_off()
+        _toy_sphere(axes, points, labels, centers)
         axes.set_title(title, loc="center")
         parts.append(f"{title}: {_toy_words(points, labels, centers)}")
     _toy_legend(figure, s)
@@ -883,41 +845,178 @@ def toy_spheres(
     return figure, alt
 
 
-def toy_preset(
+def _toy_sphere(axes: Any, points: Array, labels: NDArray[Any], centers: Array) -> None:
+    turn, height = np.meshgrid(np.linspace(0, 2 * np.pi, 37), np.linspace(-1, 1, 13))
+    ring = np.sqrt(1 - height**2)
+    axes.plot_wireframe(
+        ring * np.cos(turn),
+        ring * np.sin(turn),
+        height,
+        color=PALE,
+        lw=0.5,
+        alpha=0.7,
+    )
+    view = np.deg2rad(22), np.deg2rad(35)
+    toward = np.array(
+        [
+            np.cos(view[0]) * np.cos(view[1]),
+            np.cos(view[0]) * np.sin(view[1]),
+            np.sin(view[0]),
+        ]
+    )
+    for j, name in enumerate(_names(len(centers))):
+        color, marker = CLASS_STYLE[name]
+        own = points[labels == j]
+        for front in (False, True):
+            side = own[(own @ toward > 0) == front]
+            axes.plot(
+                *(1.01 * side.T),
+                marker,
+                color=color,
+                ms=5,
+                mec="white",
+                mew=0.4,
+                ls="",
+                alpha=0.95 if front else 0.3,
+            )
+        axes.plot(*np.c_[np.zeros(3), centers[j]], color=color, lw=1.4)
+        axes.plot(
+            *(1.12 * centers[j])[:, None], "^", color=color, ms=9, mec=INK, mew=0.6
+        )
+    axes.view_init(22, 35)
+    axes.set_box_aspect((1, 1, 1), zoom=1.45)
+    axes.set_axis_off()
+
+
+def toy_moment(
+    path: Sequence[tuple[ArrayLike, ArrayLike]],
+    labels: ArrayLike,
+    history: Mapping[str, ArrayLike],
+    at: int,
+) -> tuple[Figure, str]:
+    """A toy run after some steps, and the curves of the whole run.
+
+    Parameters
+    ----------
+    path : sequence of (features (n, 2) or (n, 3), centers), one for each step
+    labels : array, (n,)
+    history : mapping of name -> values (steps,)
+    at : int
+        The step to draw.
+    """
+    points, centers = (_array(part) for part in path[at])
+    classes, unit_centers = np.asarray(labels), _unit(centers)
+    figure = _figure(3.5)
+    grid = figure.add_gridspec(1, 2, width_ratios=[1, 1.1])
+    curve = figure.add_subplot(grid[1])
+    if points.shape[1] == 2:
+        plane = figure.add_subplot(grid[0])
+        # One scale for the whole run, so that steps can be compared.
+        longest = max(np.linalg.norm(_array(x), axis=1).max() for x, _ in path)
+        _toy_panel(plane, points, classes, unit_centers, 1.2 * float(longest))
+        where = "in the plane, with the learned and the true centers on a ring"
+    else:
+        plane = figure.add_subplot(grid[0], projection="3d")
+        _toy_sphere(plane, _unit(points), classes, unit_centers)
+        where = "as directions on a sphere, with the learned centers"
+    plane.set_title(f"after {at} steps", loc="center")
+    looks = zip([BLUE, RED, GREEN], ["-", "-.", ":"], strict=True)
+    parts = []
+    for (name, given), (color, line) in zip(history.items(), looks, strict=False):
+        values = _array(given)
+        curve.plot(values, color=color, ls=line, label=f"{name}: {values[at]:.2f}")
+        curve.plot(at, values[at], "o", color=color, ms=7, mec="white", zorder=5)
+        parts.append(f"{name} {values[at]:.2f}")
+    curve.axvline(at, color=PALE, lw=1, zorder=0.5)
+    curve.set(
+        xlabel="step", ylim=(-1.05, 1.08), xscale="symlog", xlim=(-0.15, len(path))
+    )
+    curve.legend(loc="lower right", frameon=True, framealpha=0.85, edgecolor="none")
+    _toy_legend(figure, len(unit_centers))
+    alt = f"The features {where}, after {at} steps. At this step {_listed(parts)}."
+    return figure, alt
+
+
+def toy_step(
     features: ArrayLike,
     labels: ArrayLike,
     centers: ArrayLike,
-    history: Mapping[str, ArrayLike],
-    title: str,
+    rows: ArrayLike,
+    feature_steps: Mapping[str, ArrayLike],
+    center_steps: Mapping[str, ArrayLike],
+    larger: float,
 ) -> tuple[Figure, str]:
-    """The end of one toy run, and the curves that led there.
+    """The forces of one step of Algorithm 1: on the features and on the centers.
 
     Parameters
     ----------
     features : array, (n, 2)
     labels : array, (n,)
     centers : array, (s, 2)
-    history : mapping of name -> values (steps,)
-    title : str
+    rows : array, (m,)
+        The features of the batch.
+    feature_steps : mapping of name -> steps (m, 2)
+    center_steps : mapping of name -> steps (s, 2)
+    larger : float
+        The arrows are drawn this many times as long as the steps.
     """
     points, classes = _array(features), np.asarray(labels)
-    unit_centers = _unit(_array(centers))
-    figure = _figure(3.4)
-    plane, curve = figure.subplots(1, 2, width_ratios=[1, 1.15])
-    reach = 1.2 * np.linalg.norm(points, axis=1).max()
-    _toy_panel(plane, points, classes, unit_centers, float(reach))
-    plane.set_title(title)
-    looks = zip([BLUE, RED, GREEN], ["-", "-.", ":"], strict=True)
-    ends = []
-    for (name, given), (color, line) in zip(history.items(), looks, strict=False):
-        values = _array(given)
-        curve.plot(values, color=color, ls=line, label=f"{name}: {values[-1]:.2f}")
-        ends.append(f"{name} {values[-1]:.2f}")
-    curve.set(xlabel="step", ylim=(-1.05, 1.08))
-    curve.legend(loc="lower right", frameon=True, framealpha=0.85, edgecolor="none")
-    _toy_legend(figure, len(unit_centers))
+    given, batch = _array(centers), np.asarray(rows)
+    figure = _figure(3.9)
+    left, right = figure.subplots(1, 2)
+    seen = np.concatenate([points, _unit(given)])
+    low, high = seen.min(0) - 0.25, seen.max(0) + 0.25
+    left.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
+    left.axis("off")
+    _circle(left)
+    left.plot(0, 0, "+", color=GRAY, ms=7)
+    outside = np.setdiff1d(np.arange(len(points)), batch)
+    for j, name in enumerate(_names(len(given))):
+        color, marker = CLASS_STYLE[name]
+        for chosen, alpha in ((outside, 0.18), (batch, 0.9)):
+            own = points[chosen][classes[chosen] == j]
+            left.plot(*own.T, marker, color=color, ms=_size(marker), mew=0, alpha=alpha)
+        left.plot(*_unit(given[j]), "^", color=color, ms=9, mec="white", zorder=6)
+    looks = list(zip([GRAY, INK], [1.1, 1.6], strict=True))
+    parts = []
+    for (name, moves), (color, width) in zip(
+        feature_steps.items(), looks, strict=False
+    ):
+        moves = _array(moves)
+        for place, move in zip(points[batch], moves, strict=True):
+            _arrow(
+                left,
+                place + larger * move,
+                tail=place,
+                color=color,
+                width=width,
+                mutation_scale=6,
+            )
+        mean = np.linalg.norm(moves, axis=1).mean()
+        parts.append(f"{name} {mean:.3f} on a feature")
+        left.plot([], [], color=color, lw=width, label=name)
+    left.legend(loc="lower left", fontsize=8)
+    left.set_title("line 4: the features")
+
+    size = 1.25 * np.linalg.norm(given, axis=1).max()
+    _plane(right, float(size))
+    _circle(right)
+    for (name, moves), (color, width) in zip(center_steps.items(), looks, strict=False):
+        moves = _array(moves)
+        for place, move in zip(given, moves, strict=True):
+            _arrow(right, place + larger * move, tail=place, color=color, width=width)
+        parts.append(f"{name} {np.linalg.norm(moves, axis=1).mean():.3f} on a center")
+        right.plot([], [], color=color, lw=width, label=name)
+    for j, name in enumerate(_names(len(given))):
+        color, _ = CLASS_STYLE[name]
+        right.plot([0, given[j, 0]], [0, given[j, 1]], color=color, lw=1.4)
+        right.plot(*given[j], "^", color=color, ms=10, mec="white", zorder=6)
+    right.legend(loc="upper left", fontsize=8, bbox_to_anchor=(-0.12, 1))
+    right.set_title("line 3: the centers")
+    _toy_legend(figure, len(given), true_centers=False)
     alt = (
-        f"{title}. Left: the features after the last step, with the learned and the "
-        f"true centers on a ring. Right: {_listed(ends)} at the last step."
+        "One step of Algorithm 1 as arrows, drawn "
+        f"{larger:g} times as long as the steps: on the features of a batch (left) and "
+        f"on the centers (right). Mean lengths: {_listed(parts)}."
     )
     return figure, alt
