@@ -126,7 +126,8 @@ def features_gradient(features: Tensor, centers: Tensor, labels: Tensor) -> Tens
     """
     check_batch(features, centers, labels)
     unit_features, inverse_norms = unit(features)
-    return gradient_from_units(unit_features, inverse_norms, unit(centers)[0], labels)
+    own = unit(centers)[0][labels]
+    return gradient_from_units(unit_features, inverse_norms, own)[0]
 
 
 def intra_increment(
@@ -282,11 +283,14 @@ def unit(vectors: Tensor) -> tuple[Tensor, Tensor]:
     A zero vector gets the inverse length 0, not a large number: then it adds nothing to
     a sum and receives no gradient, instead of one of order 1e6.
     """
-    lengths = vectors.norm(dim=-1, keepdim=True)
-    inverse = torch.where(
-        lengths > shortest(vectors.dtype), 1 / lengths, torch.zeros_like(lengths)
-    )
+    inverse = inverse_lengths(vectors)
     return vectors * inverse, inverse
+
+
+def inverse_lengths(vectors: Tensor) -> Tensor:
+    """Inverse lengths (..., 1) of vectors (..., d), 0 for a zero vector."""
+    lengths = vectors.norm(dim=-1, keepdim=True)
+    return lengths.reciprocal().masked_fill(lengths <= shortest(vectors.dtype), 0)
 
 
 def own_cosines(unit_features: Tensor, unit_centers: Tensor, labels: Tensor) -> Tensor:
@@ -296,23 +300,25 @@ def own_cosines(unit_features: Tensor, unit_centers: Tensor, labels: Tensor) -> 
 
 def mean_pair_similarity(unit_centers: Tensor) -> Tensor:
     """Eq. 3 from unit centers (s, d), by their sum alone."""
-    s = len(unit_centers)
-    resultant = unit_centers.sum(0)
+    return similarity_from_resultant(unit_centers.sum(0), len(unit_centers))
+
+
+def similarity_from_resultant(resultant: Tensor, s: int) -> Tensor:
+    """Eq. 3 from the sum (d,) of s unit centers."""
     mean_cosine = (resultant @ resultant - s) / (s * (s - 1))
     return (1 + mean_cosine) / 2
 
 
 def gradient_from_units(
-    unit_features: Tensor,
-    inverse_norms: Tensor,
-    unit_centers: Tensor,
-    labels: Tensor,
-) -> Tensor:
-    """Eq. 5 from unit vectors: ``-(c - cos(x, c) x) / (2 m |x|)`` for unit x and c."""
-    own = unit_centers[labels]
+    unit_features: Tensor, inverse_norms: Tensor, own: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Eq. 5 from unit vectors, ``-(c - cos(x, c) x) / (2 m |x|)``, and the cosines.
+
+    `own` (m, d) holds the unit center of the class of each feature.
+    """
     cosines = (unit_features * own).sum(-1, keepdim=True)
-    tangent = own - cosines * unit_features
-    return tangent * inverse_norms / (-2 * len(unit_features))
+    tangent = torch.addcmul(own, cosines, unit_features, value=-1)
+    return tangent * (inverse_norms / (-2 * len(own))), cosines
 
 
 def class_sums(
@@ -341,14 +347,17 @@ def intra_increment_from_sums(
     """Eq. 6 from the sums (s, d) and counts (s,) of :func:`class_sums`."""
     unit_centers, inverse_norms = unit(centers)
     tangent = sums - (sums * unit_centers).sum(-1, keepdim=True) * unit_centers
+    return -tangent * inverse_norms * intra_weights(counts, rule)[:, None]
+
+
+def intra_weights(counts: Tensor, rule: Rule) -> Tensor:
+    """The factor (s,) of each class in Eq. 6, from the samples of each class (s,)."""
     m = counts.sum()
     if rule == "exact":
-        weights = 1 / m.expand_as(counts)
-    elif rule == "published":
-        weights = 1 / (m * (1 + counts))
-    else:
-        weights = 1 / (1 + counts)
-    return tangent * inverse_norms * weights[:, None] / -2
+        return 0.5 / m.expand_as(counts)
+    if rule == "published":
+        return 0.5 / (m * (1 + counts))
+    return 0.5 / (1 + counts)
 
 
 def inter_increment_unchecked(centers: Tensor, rule: Rule) -> Tensor:
@@ -357,8 +366,12 @@ def inter_increment_unchecked(centers: Tensor, rule: Rule) -> Tensor:
     unit_centers, inverse_norms = unit(centers)
     resultant = unit_centers.sum(0)
     tangent = resultant - (unit_centers @ resultant)[:, None] * unit_centers
-    pairs = s * (s - 1) if rule == "exact" else 2 * s * (s - 1)
-    return tangent * inverse_norms / pairs
+    return tangent * inverse_norms * inter_weight(s, rule)
+
+
+def inter_weight(s: int, rule: Rule) -> float:
+    """The factor of Eq. 7."""
+    return 1 / (s * (s - 1)) if rule == "exact" else 0.5 / (s * (s - 1))
 
 
 # The checks.

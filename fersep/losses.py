@@ -9,6 +9,7 @@ training step with them can be captured as a CUDA graph.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, get_args
 
 import torch
@@ -117,7 +118,7 @@ class CenterBasedLoss(nn.Module):
         A term that the loss does not have is 0. Parameters and errors are those of
         :meth:`forward`. Only the first part has a gradient for the features.
         """
-        with torch.autocast(features.device.type, enabled=False):
+        with _without_autocast(features):
             return self._parts(*self._prepare(features, labels))
 
     @torch.no_grad()
@@ -130,11 +131,12 @@ class CenterBasedLoss(nn.Module):
 
         Parameters and errors are those of :meth:`forward`.
         """
-        with torch.autocast(features.device.type, enabled=False):
+        with _without_autocast(features):
             features, centers, labels = self._prepare(features, labels)
             if self.alpha > 0:
-                increment = self._increment(features, centers, labels)
-                self.centers.sub_((self.alpha * increment).to(self.centers.dtype))
+                self._move(features, centers, labels)
+                if centers is not self.centers:
+                    self.centers.copy_(centers)
 
     def raise_on_faults(self) -> None:
         """Raise if any batch since the last call was faulty; reads one small tensor.
@@ -145,7 +147,8 @@ class CenterBasedLoss(nn.Module):
             One sentence that counts what was wrong.
         """
         labels, not_finite, zero = self.faults.tolist()
-        self.faults.zero_()
+        if labels or not_finite or zero:
+            self.faults.zero_()
         if labels:
             raise ValueError(
                 f"labels: {labels} were out of range; {len(self.centers)} classes have "
@@ -172,7 +175,8 @@ class CenterBasedLoss(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         raise NotImplementedError
 
-    def _increment(self, features: Tensor, centers: Tensor, labels: Tensor) -> Tensor:
+    def _move(self, features: Tensor, centers: Tensor, labels: Tensor) -> None:
+        """Change `centers` in place by one step."""
         raise NotImplementedError
 
     def _prepare(
@@ -181,16 +185,15 @@ class CenterBasedLoss(nn.Module):
         equations.check_shapes(features, self.centers, labels)
         dtype = torch.promote_types(features.dtype, self.centers.dtype)
         features, s = features.to(dtype), len(self.centers)
+        # A label out of range would kill a CUDA process before the fault is read.
+        given, labels = labels, labels.clamp(0, s - 1)
         with torch.no_grad():
-            wrong = (labels < 0) | (labels >= s)
-            finite = features.isfinite().all(-1)
-            zero = features.norm(dim=-1) <= equations.shortest(dtype)
-            zero = zero & self.angular
-            self.faults += torch.stack([wrong.sum(), (~finite).sum(), zero.sum()])
+            lengths = features.detach().norm(dim=-1)
+            shortest = equations.shortest(dtype) if self.angular else -1.0
+            wrong = [given != labels, ~(lengths < torch.inf), lengths <= shortest]
+            self.faults += torch.stack(wrong).sum(1)
         if not features.is_cuda:
             self.raise_on_faults()
-        # A label out of range would kill a CUDA process before the fault is read.
-        labels = labels.clamp(0, s - 1)
         if self.waiting is not None:
             self._begin_with_means(features, labels, self.waiting)
         return features, self.centers.to(dtype), labels
@@ -294,23 +297,49 @@ class SeparateLoss(CenterBasedLoss):
     def _parts(
         self, features: Tensor, centers: Tensor, labels: Tensor
     ) -> tuple[Tensor, Tensor]:
-        unit_centers = equations.unit(centers)[0]
-        intra = inter = centers.new_zeros(())
-        if self.terms != "inter":
-            intra = _IntraLoss.apply(features, unit_centers, labels)
-        if self.terms != "intra":
-            inter = equations.mean_pair_similarity(unit_centers)
-        return intra, inter
-
-    def _increment(self, features: Tensor, centers: Tensor, labels: Tensor) -> Tensor:
+        inverse = equations.inverse_lengths(centers)
+        resultant = inverse[:, 0] @ centers
+        inter = equations.similarity_from_resultant(resultant, len(centers))
         if self.terms == "inter":
-            return equations.inter_increment_unchecked(centers, self.rule)
-        unit_features = equations.unit(features)[0]
-        sums, counts = all_class_sums(unit_features, labels, len(centers))
-        pull = equations.intra_increment_from_sums(sums, counts, centers, self.rule)
-        if self.terms == "intra":
-            return pull
-        return pull + equations.inter_increment_unchecked(centers, self.rule)
+            return torch.zeros_like(inter), inter
+        intra = _IntraLoss.apply(features, centers[labels] * inverse[labels])
+        return intra, torch.zeros_like(inter) if self.terms == "intra" else inter
+
+    def _move(self, features: Tensor, centers: Tensor, labels: Tensor) -> None:
+        # Eq. 6 and 7 are a sum of unit vectors v less its part along the center, so the
+        # step is c_j + sum w v - (sum w v . c_j / |c_j|^2) c_j: two numbers for each
+        # class, one row for each sample and one for all, and no second (s, d).
+        inverse = equations.inverse_lengths(centers)
+        along = torch.zeros_like(inverse)
+        if self.terms != "intra":
+            resultant = inverse[:, 0] @ centers
+            push = -self.alpha * equations.inter_weight(len(centers), self.rule)
+            push = push * inverse
+            along -= push * inverse**2 * (centers @ resultant)[:, None]
+        if self.terms != "inter":
+            rows, counts, at = self._rows(features, labels)
+            pull = self.alpha * equations.intra_weights(counts, self.rule)
+            rows = rows * (pull[:, None] * inverse)[at]
+            cosines = (rows * centers[at]).sum(1, keepdim=True)
+            along.index_add_(0, at, cosines * inverse[at] ** 2, alpha=-1)
+        centers.addcmul_(centers, along)
+        if self.terms != "intra":
+            centers.addr_(push[:, 0], resultant)
+        if self.terms != "inter":
+            centers.index_add_(0, at, rows)
+
+    def _rows(self, features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Unit features, the samples of each class (s,), and the class of each row.
+
+        Where they have to be summed first, because processes share the batch or because
+        a device would add them in a changing order, there is one row for each class.
+        """
+        rows, s = equations.unit(features)[0], len(self.centers)
+        if features.is_cuda or _several_processes():
+            rows, counts = all_class_sums(rows, labels, s)
+            return rows, counts, torch.arange(s, device=labels.device)
+        counts = labels.bincount(minlength=s).to(rows.dtype)
+        return rows, counts, labels
 
 
 class BatchMeansLoss(SeparateLoss):
@@ -329,8 +358,8 @@ class BatchMeansLoss(SeparateLoss):
         self._begin_with_means(features, labels, always)
         return features, self.centers.to(features.dtype), labels
 
-    def _increment(self, features: Tensor, centers: Tensor, labels: Tensor) -> Tensor:
-        return torch.zeros_like(centers)
+    def _move(self, features: Tensor, centers: Tensor, labels: Tensor) -> None:
+        """They have moved already."""
 
 
 class CenterLoss(CenterBasedLoss):
@@ -350,9 +379,10 @@ class CenterLoss(CenterBasedLoss):
         distances = (features - centers[labels]).square().sum(-1)
         return distances.mean() / 2, centers.new_zeros(())
 
-    def _increment(self, features: Tensor, centers: Tensor, labels: Tensor) -> Tensor:
+    def _move(self, features: Tensor, centers: Tensor, labels: Tensor) -> None:
         sums, counts = all_class_sums(features, labels, len(centers))
-        return (counts[:, None] * centers - sums) / (1 + counts[:, None])
+        counts = counts[:, None]
+        centers.addcdiv_(counts * centers - sums, 1 + counts, value=-self.alpha)
 
 
 class IslandLoss(CenterLoss):
@@ -405,10 +435,11 @@ class IslandLoss(CenterLoss):
         pull = super()._parts(features, centers, labels)[0]
         return pull, 2 * self.lam1 * s * (s - 1) * mean_pair
 
-    def _increment(self, features: Tensor, centers: Tensor, labels: Tensor) -> Tensor:
+    def _move(self, features: Tensor, centers: Tensor, labels: Tensor) -> None:
         # Eq. 7 holds the same sum over k, divided by s (s - 1).
         apart = len(centers) * equations.inter_increment_unchecked(centers, "exact")
-        return super()._increment(features, centers, labels) + self.lam1 * apart
+        super()._move(features, centers, labels)
+        centers.sub_(apart, alpha=self.alpha * self.lam1)
 
 
 class LocalityPreservingLoss(CenterBasedLoss):
@@ -465,8 +496,8 @@ class LocalityPreservingLoss(CenterBasedLoss):
         away = (features - means).masked_fill(alone, 0)
         return away.square().sum(-1).mean() / 2, centers.new_zeros(())
 
-    def _increment(self, features: Tensor, centers: Tensor, labels: Tensor) -> Tensor:
-        return torch.zeros_like(centers)
+    def _move(self, features: Tensor, centers: Tensor, labels: Tensor) -> None:
+        """There is nothing to move."""
 
     def _neighbor_means(
         self, features: Tensor, labels: Tensor
@@ -491,26 +522,23 @@ class _IntraLoss(torch.autograd.Function):
     def forward(
         ctx: torch.autograd.function.FunctionCtx,
         features: Tensor,
-        unit_centers: Tensor,
-        labels: Tensor,
+        own: Tensor,
     ) -> Tensor:
         unit_features, inverse_norms = equations.unit(features)
-        if ctx.needs_input_grad[0]:  # type: ignore[attr-defined]
-            # Kept now, because the centers move before the backward pass runs.
-            gradient = equations.gradient_from_units(
-                unit_features, inverse_norms, unit_centers, labels
-            )
-            ctx.save_for_backward(gradient)
-        cosines = equations.own_cosines(unit_features, unit_centers, labels)
+        # Computed now, because the centers move before the backward pass runs.
+        gradient, cosines = equations.gradient_from_units(
+            unit_features, inverse_norms, own
+        )
+        ctx.save_for_backward(gradient)
         return (1 - cosines.mean()) / 2
 
     @staticmethod
     @once_differentiable
     def backward(
         ctx: torch.autograd.function.FunctionCtx, *grad_outputs: Tensor
-    ) -> tuple[Tensor, None, None]:
+    ) -> tuple[Tensor, None]:
         (gradient,) = ctx.saved_tensors  # type: ignore[attr-defined]
-        return grad_outputs[0] * gradient, None, None
+        return grad_outputs[0] * gradient, None
 
 
 def make_loss(
@@ -572,11 +600,23 @@ def all_class_sums(
 ) -> tuple[Tensor, Tensor]:
     """`fersep.equations.class_sums`, added over all processes if there are several."""
     sums, counts = equations.class_sums(vectors, labels, num_classes)
-    if dist.is_available() and dist.is_initialized():
+    if _several_processes():
         both = torch.cat([sums, counts[:, None]], dim=1)
         dist.all_reduce(both)
         sums, counts = both[:, :-1], both[:, -1]
     return sums, counts
+
+
+def _several_processes() -> bool:
+    return dist.is_available() and dist.is_initialized()
+
+
+def _without_autocast(features: Tensor) -> AbstractContextManager[None]:
+    # Entered only where needed, because it takes as long as a small kernel.
+    kind = features.device.type
+    if torch.is_autocast_enabled(kind):
+        return torch.autocast(kind, enabled=False)
+    return nullcontext()
 
 
 def first_centers(

@@ -135,6 +135,17 @@ def test_half_features_are_computed_in_single_precision(dtype):
     assert torch.equal(value, loss(half.float(), y))
 
 
+@pytest.mark.parametrize("name", ["separate", "center", "island"])
+def test_centers_of_lower_precision_move_with_double_features(name):
+    x, c, y = draw()
+    double, single = (make_loss(name, 5, 8, init=z) for z in (c, c.float()))
+    double.update(x, y)
+    single.update(x, y)
+    assert single.centers.dtype == torch.float32
+    assert (single.centers - double.centers).abs().max() <= 1e-5
+    assert not torch.equal(single.centers, c.float())
+
+
 def test_autocast_does_not_reach_the_loss():
     x, _, y = draw(dtype=torch.float32)
     loss = SeparateLoss(5, 8)

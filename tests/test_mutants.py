@@ -88,64 +88,69 @@ MUTANTS = {
     # Eq. 5
     "Eq. 5 with the sign": (
         "equations",
-        "inverse_norms / (-2 * len(unit_features))",
-        "inverse_norms / (2 * len(unit_features))",
+        "inverse_norms / (-2 * len(own))",
+        "inverse_norms / (2 * len(own))",
     ),
     "Eq. 5 without the half": (
         "equations",
-        "inverse_norms / (-2 * len(unit_features))",
-        "inverse_norms / -len(unit_features)",
+        "inverse_norms / (-2 * len(own))",
+        "inverse_norms / -len(own)",
     ),
     "Eq. 5 without 1/m": (
         "equations",
-        "inverse_norms / (-2 * len(unit_features))",
+        "inverse_norms / (-2 * len(own))",
         "inverse_norms / -2",
     ),
     "Eq. 5 with 1/|x| squared": (
         "equations",
-        "return tangent * inverse_norms / (-2",
-        "return tangent * inverse_norms**2 / (-2",
+        "return tangent * (inverse_norms / (-2",
+        "return tangent * (inverse_norms**2 / (-2",
     ),
     "Eq. 5 with the length of x in place of its inverse": (
         "equations",
-        "return tangent * inverse_norms / (-2",
-        "return tangent / inverse_norms / (-2",
+        "return tangent * (inverse_norms / (-2",
+        "return tangent * (1 / inverse_norms / (-2",
     ),
     "Eq. 5 without the projection": (
         "equations",
-        "tangent = own - cosines * unit_features",
+        "tangent = torch.addcmul(own, cosines, unit_features, value=-1)",
         "tangent = own",
     ),
     "Eq. 5 projected on the center": (
         "equations",
-        "tangent = own - cosines * unit_features",
-        "tangent = own - cosines * own",
+        "tangent = torch.addcmul(own, cosines, unit_features, value=-1)",
+        "tangent = torch.addcmul(own, cosines, own, value=-1)",
+    ),
+    "Eq. 5 with the projection added": (
+        "equations",
+        "unit_features, value=-1)",
+        "unit_features, value=1)",
     ),
     "Eq. 5 with the center of another class": (
         "equations",
-        "own = unit_centers[labels]",
-        "own = unit_centers[labels - 1]",
+        "own = unit(centers)[0][labels]",
+        "own = unit(centers)[0][labels - 1]",
     ),
     # Eq. 6
     "Eq. 6 with the sign": (
         "equations",
-        "return tangent * inverse_norms * weights[:, None] / -2",
-        "return tangent * inverse_norms * weights[:, None] / 2",
+        "return -tangent * inverse_norms * intra_weights(counts, rule)[:, None]",
+        "return tangent * inverse_norms * intra_weights(counts, rule)[:, None]",
     ),
     "Eq. 6 without the half": (
         "equations",
-        "return tangent * inverse_norms * weights[:, None] / -2",
-        "return -tangent * inverse_norms * weights[:, None]",
+        "return -tangent * inverse_norms * intra_weights(counts, rule)[:, None]",
+        "return -tangent * inverse_norms * 2 * intra_weights(counts, rule)[:, None]",
     ),
     "Eq. 6 without 1/|c|": (
         "equations",
-        "return tangent * inverse_norms * weights[:, None] / -2",
-        "return tangent * weights[:, None] / -2",
+        "return -tangent * inverse_norms * intra_weights(counts, rule)[:, None]",
+        "return -tangent * intra_weights(counts, rule)[:, None]",
     ),
     "Eq. 6 with 1/|c| cubed": (
         "equations",
-        "return tangent * inverse_norms * weights[:, None] / -2",
-        "return tangent * inverse_norms**3 * weights[:, None] / -2",
+        "return -tangent * inverse_norms * intra_weights(counts, rule)[:, None]",
+        "return -tangent * inverse_norms**3 * intra_weights(counts, rule)[:, None]",
     ),
     "Eq. 6 without the projection": (
         "equations",
@@ -159,13 +164,13 @@ MUTANTS = {
     ),
     "Eq. 6 damped by n_j instead of 1 + n_j": (
         "equations",
-        "weights = 1 / (m * (1 + counts))",
-        "weights = 1 / (m * counts.clamp(min=1))",
+        "return 0.5 / (m * (1 + counts))",
+        "return 0.5 / (m * counts.clamp(min=1))",
     ),
     "Eq. 6 published without 1/m": (
         "equations",
-        "weights = 1 / (m * (1 + counts))",
-        "weights = 1 / (1 + counts)",
+        "return 0.5 / (m * (1 + counts))",
+        "return 0.5 / (1 + counts)",
     ),
     "Eq. 6 exact with the number of classes for m": (
         "equations",
@@ -174,13 +179,13 @@ MUTANTS = {
     ),
     "the exact and the published rule swapped": (
         "equations",
-        'if rule == "exact":\n        weights',
-        'if rule == "published":\n        weights',
+        'if rule == "exact":\n        return 0.5 / m.exp',
+        'if rule == "published":\n        return 0.5 / m.exp',
     ),
     "the published and the mean rule swapped": (
         "equations",
-        'elif rule == "published":\n        weights',
-        'elif rule == "mean":\n        weights',
+        'if rule == "published":\n        return 0.5',
+        'if rule == "mean":\n        return 0.5',
     ),
     "counts of one class too many": (
         "equations",
@@ -195,28 +200,28 @@ MUTANTS = {
     # Eq. 7
     "Eq. 7 with the sign": (
         "equations",
-        "return tangent * inverse_norms / pairs",
-        "return -tangent * inverse_norms / pairs",
+        "return tangent * inverse_norms * inter_weight",
+        "return -tangent * inverse_norms * inter_weight",
     ),
     "Eq. 7 without 1/|c|": (
         "equations",
-        "return tangent * inverse_norms / pairs",
-        "return tangent / pairs",
+        "return tangent * inverse_norms * inter_weight",
+        "return tangent * inter_weight",
     ),
     "Eq. 7 with the half in the wrong rule": (
         "equations",
-        'pairs = s * (s - 1) if rule == "exact"',
-        'pairs = s * (s - 1) if rule != "exact"',
+        'return 1 / (s * (s - 1)) if rule == "exact"',
+        'return 1 / (s * (s - 1)) if rule != "exact"',
     ),
     "Eq. 7 mean rule without the half": (
         "equations",
-        'pairs = s * (s - 1) if rule == "exact"',
-        'pairs = s * (s - 1) if rule != "published"',
+        'return 1 / (s * (s - 1)) if rule == "exact"',
+        'return 1 / (s * (s - 1)) if rule != "published"',
     ),
     "Eq. 7 divided by s squared": (
         "equations",
-        "else 2 * s * (s - 1)",
-        "else 2 * s * s",
+        "else 0.5 / (s * (s - 1))",
+        "else 0.5 / (s * s)",
     ),
     "Eq. 7 without the projection": (
         "equations",
@@ -258,28 +263,68 @@ MUTANTS = {
     # The modules
     "the module's gradient with the sign": (
         "losses",
-        "return grad_outputs[0] * gradient, None, None",
-        "return -grad_outputs[0] * gradient, None, None",
+        "return grad_outputs[0] * gradient, None",
+        "return -grad_outputs[0] * gradient, None",
     ),
     "the module's gradient without λ": (
         "losses",
-        "return grad_outputs[0] * gradient, None, None",
-        "return gradient, None, None",
+        "return grad_outputs[0] * gradient, None",
+        "return gradient, None",
     ),
     "the module's loss without Eq. 3": (
         "losses",
         "return pull + push\n",
         "return pull\n",
     ),
-    "the module moves its centers the wrong way": (
+    "the module pushes its centers together": (
         "losses",
-        "self.centers.sub_((self.alpha * increment)",
-        "self.centers.add_((self.alpha * increment)",
+        "push = -self.alpha * equations.inter_weight",
+        "push = self.alpha * equations.inter_weight",
     ),
-    "the module moves its centers without α": (
+    "the module pulls its centers away": (
         "losses",
-        "self.centers.sub_((self.alpha * increment)",
-        "self.centers.sub_((increment)",
+        "pull = self.alpha * equations.intra_weights",
+        "pull = -self.alpha * equations.intra_weights",
+    ),
+    "the module pulls its centers without α": (
+        "losses",
+        "pull = self.alpha * equations.intra_weights",
+        "pull = equations.intra_weights",
+    ),
+    "the module pushes without the projection": (
+        "losses",
+        "along -= push * inverse**2 * (centers @ resultant)[:, None]",
+        "pass",
+    ),
+    "the module pushes with 1/|c| in place of its square": (
+        "losses",
+        "along -= push * inverse**2 * (centers",
+        "along -= push * inverse * (centers",
+    ),
+    "the module pulls without the projection": (
+        "losses",
+        "along.index_add_(0, at, cosines * inverse[at] ** 2, alpha=-1)",
+        "pass",
+    ),
+    "the module pulls with the projection added": (
+        "losses",
+        "cosines * inverse[at] ** 2, alpha=-1)",
+        "cosines * inverse[at] ** 2)",
+    ),
+    "the module pulls without 1/|c|": (
+        "losses",
+        "rows = rows * (pull[:, None] * inverse)[at]",
+        "rows = rows * pull[:, None][at]",
+    ),
+    "the module's loss with the centers of another class": (
+        "losses",
+        "centers[labels] * inverse[labels]",
+        "centers[labels - 1] * inverse[labels - 1]",
+    ),
+    "centers of lower precision than the features stay": (
+        "losses",
+        "if centers is not self.centers:",
+        "if centers is self.centers:",
     ),
     "center loss as a sum over the batch": (
         "losses",
@@ -288,18 +333,53 @@ MUTANTS = {
     ),
     "the module always takes the exact Eq. 7": (
         "losses",
-        "return pull + equations.inter_increment_unchecked(centers, self.rule)",
-        'return pull + equations.inter_increment_unchecked(centers, "exact")',
+        "inter_weight(len(centers), self.rule)",
+        'inter_weight(len(centers), "exact")',
+    ),
+    "the module always takes the exact Eq. 6": (
+        "losses",
+        "intra_weights(counts, self.rule)",
+        'intra_weights(counts, "exact")',
     ),
     "intra alone also moves by Eq. 7": (
         "losses",
-        'if self.terms == "intra":\n            return pull',
-        'if self.terms == "":\n            return pull',
+        'if self.terms != "intra":\n            resultant',
+        'if self.terms != "":\n            resultant',
     ),
     "inter alone also pulls features": (
         "losses",
-        'if self.terms != "inter":\n            intra',
-        'if self.terms != "":\n            intra',
+        'if self.terms == "inter":\n            return',
+        'if self.terms == "":\n            return',
+    ),
+    "wrong labels are not counted": (
+        "losses",
+        "wrong = [given != labels,",
+        "wrong = [given != given,",
+    ),
+    "infinite features are not counted": (
+        "losses",
+        "~(lengths < torch.inf)",
+        "lengths < -1",
+    ),
+    "zero features are not counted": (
+        "losses",
+        "shortest = equations.shortest(dtype) if self.angular",
+        "shortest = -1.0 if self.angular",
+    ),
+    "a fault is said for ever": (
+        "losses",
+        "            self.faults.zero_()",
+        "            pass",
+    ),
+    "the loss under autocast": (
+        "losses",
+        "if torch.is_autocast_enabled(kind):",
+        "if False:",
+    ),
+    "a simplex of another size": (
+        "losses",
+        "frame[:, 0] = 1",
+        "frame[:, 0] = 2 * frame[:, 0]",
     ),
     "centers in half precision": (
         "losses",
@@ -318,13 +398,13 @@ MUTANTS = {
     ),
     "center loss with the step of n_j": (
         "losses",
-        "/ (1 + counts[:, None])",
-        "/ counts[:, None].clamp(min=1)",
+        "counts * centers - sums, 1 + counts,",
+        "counts * centers - sums, counts.clamp(min=1),",
     ),
     "center loss with the step of one sample": (
         "losses",
-        "(counts[:, None] * centers - sums)",
-        "(centers - sums)",
+        "counts * centers - sums, 1 + counts,",
+        "centers - sums, 1 + counts,",
     ),
     "island loss with each pair once": (
         "losses",
@@ -367,16 +447,17 @@ EQUIVALENT = {
         "tangent = others - (others * unit_centers).sum(1)[:, None] * unit_centers",
         "u_j - (u_j . u_j) u_j = 0, because |u_j| = 1",
     ),
-    "labels not clamped on a CPU": (
+    "the projection with unit centers": (
         "losses",
-        "labels = labels.clamp(0, s - 1)",
-        "pass",
-        "a CPU has raised for every label that clamp would change",
+        "push * inverse**2 * (centers @ resultant)[:, None]",
+        "push * inverse * ((inverse * centers) @ resultant)[:, None]",
+        "(u_j . U) / |c_j| = (c_j . U) / |c_j|^2",
     ),
     "the sum over pairs as a double sum": (
         "equations",
-        "(resultant @ resultant - s)",
-        "((unit_centers @ unit_centers.T).sum() - s)",
+        "return similarity_from_resultant(unit_centers.sum(0), len(unit_centers))",
+        "s = len(unit_centers); pairs = (unit_centers @ unit_centers.T).sum() - s; "
+        "return (1 + pairs / (s * (s - 1))) / 2",
         "|sum_j u_j|^2 = sum_k sum_j u_k . u_j",
     ),
 }
