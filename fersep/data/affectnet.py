@@ -261,25 +261,26 @@ def _newer(root: Path, skipped: Skipped) -> list[Row]:
                 )
         files = Files(home / "images", root, skipped)
         notes = Files(home / "annotations", root, skipped, {".npy"})
-        labels = {
-            note[: -len("_exp.npy")]: path
-            for note, path in notes.paths.items()
-            if note.lower().endswith("_exp.npy")
-        }
+        used = set()
         for image, path in files.paths.items():
             row = f"{place}/images/{image}"
-            note = labels.pop(image.rpartition(".")[0], None)
+            note = notes.find(f"{image.rpartition('.')[0]}_exp.npy")
             if note is None:
                 skipped["image file without an annotation"].append(row)
                 continue
-            code = read_label(note)
+            used.add(note)
+            code = read_label(notes.paths[note])
             if code in UNUSED:
                 skipped[UNUSED[code]].append(row)
             elif code not in CODES:
                 skipped["unknown label"].append(row)
             else:
                 rows.append((path, None, CODES[code], split))
-        bare = [f"{place}/annotations/{stem}_exp.npy" for stem in labels]
+        bare = [
+            f"{place}/annotations/{note}"
+            for note in notes.paths
+            if note.lower().endswith("_exp.npy") and note not in used
+        ]
         skipped["annotation without an image file"].extend(bare)
     return rows
 
@@ -294,7 +295,7 @@ def read_label(path: Path) -> int | None:
     length = 10 + int.from_bytes(raw[8:10], "little")
     try:
         cells = np.frombuffer(raw[length:], _type(raw[:length]))
-        return _whole(str(cells[0]))
+        return _whole(str(cells.astype(str)[0]))
     except (ValueError, IndexError, TypeError):
         return None
 

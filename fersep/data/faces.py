@@ -30,6 +30,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -472,10 +473,18 @@ def near_duplicates(images: Array, groups: Sequence[str]) -> list[str]:
         rows = shrink(grey[:, None], (8, 9))[:, 0]
         signs = (rows[:, :, 1:] > rows[:, :, :-1]).flatten(1)
         bits[start : start + 2000] = signs.numpy()
-        copies = shrink(grey[:, None], (16, 16)).flatten(1)
-        small[start : start + 2000] = copies.numpy()
-    pairs = np.concatenate([_alike(small), _equally_flat(small)])
-    first, second = pairs.T
+        greys = shrink(grey[:, None], (16, 16)).flatten(1)
+        small[start : start + 2000] = greys.numpy()
+    # Of equal copies one is enough: a thousand of them would be half a million pairs.
+    seen: dict[bytes, int] = {}
+    first_of = [
+        seen.setdefault(hashlib.blake2b(row.data).digest(), i)
+        for i, row in enumerate(small)
+    ]
+    copies = np.stack([first_of, np.arange(n)], axis=1)
+    one = np.unique(first_of)
+    pairs = np.concatenate([_alike(small[one]), _equally_flat(small[one])])
+    first, second = np.concatenate([one[pairs], copies]).T
     agree = (bits[first] == bits[second]).sum(1) >= 56
     names = sorted(set(groups))
     place = {name: i for i, name in enumerate(names)}
@@ -540,18 +549,15 @@ def decoded(
     skipped : dict of str to list of str
         Those of the listing and the unreadable images.
     """
-    code = [__file__]
-    if listing.read:
-        code.append(sys.modules[listing.read.__module__].__file__ or "")
-    stamp = hashlib.sha256(f"{name} {image_size}".encode())
-    stamp.update(records.syntax_hash(code).encode())
+    code = _code((listing.read or read_image).__module__)
+    stamp = hashlib.sha256(f"{name} {image_size} {code}".encode())
     for path in dict.fromkeys(listing.paths):
         facts = path.stat()
         known = f"{_below(root, path)}\0{facts.st_size}\0{facts.st_mtime_ns}\0"
         stamp.update(known.encode(errors="surrogateescape"))
     for i, (path, group) in enumerate(zip(listing.paths, listing.groups, strict=True)):
         part = listing.parts[i] if listing.parts else None
-        known = f"{path.name}\0{group}\0{part}\0"
+        known = f"{_below(root, path)}\0{group}\0{part}\0"
         stamp.update(known.encode(errors="surrogateescape"))
     folder = records.build_dir() / "data" / f"{name}-{stamp.hexdigest()[:20]}"
     # Another process may finish the same folder first.
@@ -572,6 +578,12 @@ def decoded(
         )
     kept = np.delete(np.arange(len(listing.paths)), index["unreadable"])
     return _mapped(folder, len(kept), image_size), kept, index["groups"], skipped
+
+
+@cache
+def _code(module: str) -> str:
+    files = {__file__, sys.modules[module].__file__ or ""}
+    return records.syntax_hash(files)
 
 
 def _mapped(folder: Path, n: int, image_size: int) -> Array:
@@ -807,7 +819,7 @@ def read_table(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
         if not set(needed) <= set(columns):
             raise DataError(
                 f"{path} needs the columns {' and '.join(needed)} in its first line, "
-                f"separated by commas, got {', '.join(columns) or 'nothing'}"
+                f"separated by commas; it begins with {', '.join(columns)[:60]!r}"
             )
         return [{c: (row[c] or "").strip() for c in columns} for row in reader]
     except csv.Error as error:
