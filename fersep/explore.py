@@ -221,7 +221,12 @@ def _live_slider(
 ) -> Any:
     import ipywidgets as widgets
 
-    slider = _slider(label, values, {"width": "95%"})
+    slider = _slider(
+        label,
+        values,
+        style={"description_width": "initial"},
+        layout={"width": "95%"},
+    )
     # widgets.Image has no alternative text, so the picture is written as HTML.
     picture = widgets.HTML()
 
@@ -246,16 +251,20 @@ def _live_panel(
         description=label,
         style={"description_width": "initial"},
     )
+    # Labels of one width, so that the sliders stand in columns.
+    longest = max(map(len, controls))
+    look: dict[str, Any] = {
+        "style": {"description_width": f"{longest}ch"},
+        "layout": {"width": f"calc({longest}ch + 11rem)"},
+    }
     dials = {}
     for name, stops in controls.items():
         if all(isinstance(stop, str) for stop in stops):
             dials[name] = widgets.Dropdown(
-                options=list(stops),
-                description=name,
-                style={"description_width": "initial"},
+                options=list(stops), description=name, **look
             )
         else:
-            dials[name] = _slider(name, stops, {"width": "18rem"})
+            dials[name] = _slider(name, stops, **look)
     picture = widgets.HTML()
     moving_all = False
 
@@ -288,15 +297,14 @@ def _live_panel(
     )
 
 
-def _slider(label: str, stops: Sequence[Any], layout: dict[str, str]) -> Any:
+def _slider(label: str, stops: Sequence[Any], **look: Any) -> Any:
     import ipywidgets as widgets
 
     return widgets.SelectionSlider(
         options=[(_text(stop), stop) for stop in stops],
         description=label,
         continuous_update=False,
-        style={"description_width": "initial"},
-        layout=layout,
+        **look,
     )
 
 
