@@ -313,8 +313,8 @@ class SeparateLoss(CenterBasedLoss):
         along = torch.zeros_like(inverse)
         if self.terms != "intra":
             resultant = inverse[:, 0] @ centers
-            push = -self.alpha * equations.inter_weight(len(centers), self.rule)
-            push = push * inverse
+            weight = equations.inter_weight(len(centers), self.rule)
+            push = -self.alpha * weight * inverse
             along -= push * inverse**2 * (centers @ resultant)[:, None]
         if self.terms != "inter":
             rows, counts, at = self._rows(features, labels)

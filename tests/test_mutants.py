@@ -278,8 +278,8 @@ MUTANTS = {
     ),
     "the module pushes its centers together": (
         "losses",
-        "push = -self.alpha * equations.inter_weight",
-        "push = self.alpha * equations.inter_weight",
+        "push = -self.alpha * weight",
+        "push = self.alpha * weight",
     ),
     "the module pulls its centers away": (
         "losses",
