@@ -253,6 +253,7 @@ def sweep(
         axes.axhline(level.mean(), color=SOFTMAX_COLOR, ls="--", label="without it")
         parts.append(f"without it {level.mean():.1f} percent")
     axes.set_xticks(places, [f"{v:g}" for v in values])
+    axes.set_xlim(-0.5, len(values) - 0.5)
     axes.set(xlabel=label, ylabel="accuracy, %", title="ours")
     axes.legend(fontsize=8)
     if published:
@@ -314,7 +315,7 @@ def transfer(
     for i, j in np.ndindex(*values.shape):
         axes.text(
             j, i, f"{values[i, j]:.1f}", ha="center", va="center",
-            color="white" if values[i, j] > 55 else INK,
+            color="white" if values[i, j] > 70 else INK,
         )  # fmt: skip
     axes.set_xticks(range(len(targets)), [t.replace(", ", ",\n") for t in targets])
     axes.set_yticks(range(len(sources)), list(sources))
