@@ -42,6 +42,8 @@ NAMES = {
     "raf_db_basic": "fersep.data.raf_db",
     "raf_db_compound": "fersep.data.raf_db",
     "affectnet": "fersep.data.affectnet",
+    "ck_plus": "fersep.data.ck_plus",
+    "mmi": "fersep.data.mmi",
     "fer2013": "fersep.data.fer2013",
     "facial_expressions": "fersep.data.facial_expressions",
     "folder": "fersep.data.folder",

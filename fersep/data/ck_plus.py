@@ -1,0 +1,262 @@
+"""CK+: sequences from a neutral face to the peak of a posed expression.
+
+Layout: ``cohn-kanade-images/S005/001/S005_001_00000011.png``, the label in
+``Emotion/S005/001/S005_001_00000011_emotion.txt``, 68 points of each frame in
+``Landmarks/S005/001/S005_001_00000011_landmarks.txt``.
+
+Each labeled sequence gives two images, as in the paper: the frame at the peak, which is
+the last one and which the label names, and the first one as neutral. Contempt is left
+out, and so are the frames in between. A face is turned until its eyes are level and cut
+out around its own points. There is no official split: people stand on one side only.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from fersep.data.faces import (
+    Card,
+    Counts,
+    DataError,
+    Files,
+    Listing,
+    Skipped,
+    agreed,
+    counts,
+    left_out,
+    square_image,
+)
+from fersep.records import BASIC_CLASSES
+
+#: Label in the files -> class. 0 would be neutral, and no sequence has it.
+CODES = {1: "AN", 3: "DI", 4: "FE", 5: "HA", 6: "SA", 7: "SU"}
+CONTEMPT = 2
+
+#: One neutral frame for each of the 309 sequences.
+PUBLISHED: dict[str, Counts] = {
+    "ck_plus": counts(BASIC_CLASSES, all=(309, 69, 28, 83, 25, 45, 59))
+}
+
+CARD = Card(
+    name="CK+ (extended Cohn-Kanade)",
+    source="jeffcohn.net, University of Pittsburgh and Carnegie Mellon University",
+    people="123 adults of 18 to 50 years, two thirds of them women, filmed from the "
+    "front in a laboratory",
+    consent="They took part in a study and were filmed for research; pictures of some "
+    "of them may be printed, of the others not.",
+    license="For research only, not to be passed on; a signed agreement is sent to the "
+    "authors, who answer with a link",
+    labels="The expression a person was asked to pose, kept where the muscles moved as "
+    "the coding manual says; not what the person felt.",
+    biases="Posed, frontal, evenly lit; 81 of 100 people are Euro-American; two frames "
+    "of one sequence show the same person seconds apart.",
+    redistributable=False,
+    citation="Lucey, Cohn, Kanade, Saragih, Ambadar and Matthews, The extended "
+    "Cohn-Kanade dataset (CK+): a complete dataset for action unit and "
+    "emotion-specified expression, CVPR workshops 2010",
+)
+
+#: Folder -> folders of the archives it may stand in.
+FOLDERS = {
+    "cohn-kanade-images": ("", "extended-cohn-kanade-images"),
+    "Emotion": ("", "Emotion_labels"),
+    "Landmarks": ("", "Landmarks"),
+}
+
+#: The side of the square in sides of the box around the points, which end at the brows,
+#: and how far the square is moved up to take in the forehead.
+MARGIN = 1.3
+LIFT = 0.08
+
+#: Corners of the eyes and lids among the 68 points, from the left of the picture.
+EYES = (slice(36, 42), slice(42, 48))
+
+Array = NDArray[Any]
+#: Person, session, number of the frame.
+Frame = tuple[str, str, int]
+#: Middle (x, y) and side of a square in pixels, and its turn in degrees.
+Square = tuple[float, float, float, float]
+
+
+def listed(name: str, root: Path) -> Listing:
+    """Find the first frame and the peak of each labeled sequence, and their points.
+
+    Raises
+    ------
+    DataError
+        If a folder is missing or no sequence can be used.
+    """
+    skipped: Skipped = defaultdict(list)
+    images, labels, points = (_home(root, folder) for folder in FOLDERS)
+    frames = _by_frame(Files(images, root, skipped), r"\.\w+", skipped)
+    notes = _by_frame(Files(labels, root, skipped, {".txt"}), "_emotion.txt", skipped)
+    marks = _by_frame(Files(points, root, skipped, {".txt"}), "_landmarks.txt", skipped)
+    sequences: dict[tuple[str, str], list[Frame]] = {}
+    for frame in sorted(frames):
+        sequences.setdefault(frame[:2], []).append(frame)
+    said: dict[tuple[str, str], list[tuple[str, tuple[Frame, int]]]] = {}
+    for frame, note in notes.items():
+        code = read_label(note)
+        row = str(note.relative_to(root))
+        if code is None:
+            skipped["annotation that is not one number"].append(row)
+        else:
+            said.setdefault(frame[:2], []).append((row, (frame, code)))
+    used: list[tuple[Frame, str]] = []
+    for sequence, (peak, code) in agreed(said, skipped).items():
+        row = said[sequence][0][0]
+        if code == CONTEMPT:
+            skipped["contempt, not one of the paper's classes"].append(row)
+        elif code not in CODES:
+            skipped["unknown label"].append(row)
+        elif peak not in frames:
+            skipped["annotation without an image file"].append(row)
+        else:
+            first = sequences[sequence][0]
+            if first == peak:
+                skipped["peak without a frame before it"].append(row)
+            else:
+                used.append((first, "NE"))
+            used.append((peak, CODES[code]))
+            skipped["frame that is neither the first nor the peak"].extend(
+                str(frames[frame].relative_to(root))
+                for frame in sequences[sequence]
+                if frame not in (first, peak)
+            )
+    unlabeled = ["/".join(sequence) for sequence in sequences if sequence not in said]
+    skipped["sequence without a label"].extend(unlabeled)
+    squares = {}
+    for frame, _ in used:
+        square = face_square(read_points(marks[frame])) if frame in marks else None
+        if square is None:
+            row = str(frames[frame].relative_to(root))
+            skipped["frame without its 68 points"].append(row)
+        else:
+            squares[frame] = square
+    used = [(frame, label) for frame, label in used if frame in squares]
+    if not used:
+        raise DataError(
+            f"{root} has no sequence of CK+ that can be used{left_out(skipped)}; give "
+            f"the folder that holds {', '.join(FOLDERS)} as they were unpacked"
+        )
+    return Listing(
+        [frames[frame] for frame, _ in used],
+        [BASIC_CLASSES.index(label) for _, label in used],
+        [frame[0] for frame, _ in used],
+        None,
+        BASIC_CLASSES,
+        skipped,
+        PUBLISHED[name],
+        [squares[frame] for frame, _ in used],
+        read=read_face,
+    )
+
+
+def _home(root: Path, folder: str) -> Path:
+    for above in FOLDERS[folder]:
+        if (root / above / folder).is_dir():
+            return root / above / folder
+    raise DataError(
+        f"{root / folder} is missing; give the folder of CK+ that holds "
+        f"{', '.join(FOLDERS)}"
+    )
+
+
+def _by_frame(files: Files, ending: str, skipped: Skipped) -> dict[Frame, Path]:
+    """Return the file of each frame; the folders must tell what the name tells."""
+    found: dict[Frame, Path] = {}
+    for name, path in files.paths.items():
+        plain = unicodedata.normalize("NFC", name)
+        told = re.fullmatch(rf"([^/_]+)/([^/_]+)/\1_\2_(\d+){ending}", plain, re.I)
+        frame = (told[1].upper(), told[2], int(told[3])) if told else None
+        if frame is None:
+            skipped["file whose name tells no frame of its folder"].append(name)
+        elif frame in found:
+            skipped["second file of a frame"].append(name)
+        else:
+            found[frame] = path
+    return found
+
+
+def read_label(path: Path) -> int | None:
+    """Return the number in an annotation such as ``3.0000000e+00``, None if none is."""
+    words = path.read_bytes().split()
+    try:
+        number = float(words[0]) if len(words) == 1 else math.nan
+    except ValueError:
+        return None
+    return int(number) if number.is_integer() else None
+
+
+def read_points(path: Path) -> Array | None:
+    """Return the points (68, 2) of a face in pixels, None if the file has no such."""
+    rows = [line.split() for line in path.read_bytes().splitlines() if line.strip()]
+    try:
+        points = np.asarray(rows, dtype=float)
+    except ValueError:
+        return None
+    return points if points.shape == (68, 2) and np.isfinite(points).all() else None
+
+
+def face_square(points: Array | None) -> Square | None:
+    """Return the square around a face, turned until the eyes are level.
+
+    Parameters
+    ----------
+    points : array, (68, 2), or None
+        Jaw, brows, nose, eyes and mouth in pixels, y downward.
+    """
+    if points is None:
+        return None
+    left, right = (points[eye].mean(0) for eye in EYES)
+    turn = math.atan2(right[1] - left[1], right[0] - left[0])
+    axes = np.array(
+        [[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]]
+    )
+    level = points @ axes.T
+    low, high = level.min(0), level.max(0)
+    side = MARGIN * (high - low).max()
+    if side < 1 or (left == right).all():
+        return None
+    x, y = ((low + high) / 2 - [0, LIFT * side]) @ axes
+    return round(x, 2), round(y, 2), round(side, 2), round(math.degrees(turn), 2)
+
+
+def read_face(path: Path, size: int, square: Square) -> Array | None:
+    """Return a turned square of an image file as (3, size, size) uint8.
+
+    None if the file cannot be read or the square lies off the picture. Where the square
+    passes the edge, the edge goes on.
+    """
+    x, y, side, degrees = square
+    try:
+        with Image.open(path) as image:
+            if image.mode.startswith(("I", "F")):
+                return None
+            pixels = np.asarray(image.convert("RGB"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+    height, width = pixels.shape[:2]
+    if not (0 <= x < width and 0 <= y < height and side < 2 * max(width, height)):
+        return None
+    # Half the diagonal of the square, and one pixel.
+    pad = math.ceil(0.71 * side) + 1
+    wide = Image.fromarray(np.pad(pixels, ((pad, pad), (pad, pad), (0, 0)), "edge"))
+    n = max(size, round(side))
+    cos = math.cos(math.radians(degrees)) * side / n
+    sin = math.sin(math.radians(degrees)) * side / n
+    start = (x + pad - (cos - sin) * n / 2, y + pad - (sin + cos) * n / 2)
+    affine = (cos, -sin, start[0], sin, cos, start[1])
+    face = wide.transform(
+        (n, n), Image.Transform.AFFINE, affine, Image.Resampling.BICUBIC
+    )
+    return square_image(face, size)
