@@ -36,8 +36,10 @@ class Captured:
         self.step, self.state = step, state
         self.recorded: dict[int, tuple[Tensor, Callable[[], None]]] = {}
 
-    def __call__(self, images: Tensor, labels: Tensor, draws: Tensor) -> None:
-        """Train on one batch; the images and labels are the same tensors every time."""
+    def __call__(
+        self, images: Tensor, labels: Tensor, draws: Tensor, weight: float = 1.0
+    ) -> None:
+        """Train on one batch; all but the draws is the same every time."""
         if len(draws) not in self.recorded:
             self.recorded[len(draws)] = self._record(images, labels, draws.clone())
         place, replay = self.recorded[len(draws)]

@@ -43,8 +43,8 @@ _ACCEPTED: dict[str, tuple[type, ...]] = {
 }
 _WAYS = {"int": "3", "float": "0.5", "str": "text", "bool": "True"}
 _COMPUTING = (
-    "equations", "losses", "models", "data", "feeding", "training", "analysis",
-    "embedding",
+    "equations", "losses", "models", "data", "feeding", "runs", "training",
+    "analysis", "embedding",
 )  # fmt: skip
 _PACKAGES = ("fersep", "torch", "torchvision", "numpy", "openTSNE", "papermill")
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
-import json
 import math
 import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,260 +19,19 @@ from tqdm import tqdm
 
 from fersep import analysis, checkpoints, distributed, equations, records
 from fersep.capture import Captured
-from fersep.equations import Rule
 from fersep.feeding import Feed, augment, augmented, draw_epoch, normalize
-from fersep.losses import FIRST_CENTERS, LOSSES, CenterBasedLoss, make_loss
-from fersep.models import ExpressionNet, expression_net, start_in_words
+from fersep.losses import CenterBasedLoss, make_loss
+from fersep.models import ExpressionNet, start_in_words
+from fersep.runs import Faces, Run, Settings, learning_rate, run_key, title, untrained
 
 __all__ = [
-    "Faces",
-    "Run",
-    "Settings",
-    "Step",
-    "augment",
-    "check_training_data",
-    "evaluate",
-    "fit",
-    "learning_rate",
-    "normalize",
-    "pairs",
-    "pick_device",
-    "run_key",
-    "title",
-    "trained",
-    "untrained",
+    "Faces", "Run", "Settings", "Step", "augment", "check_training_data", "evaluate",
+    "fit", "learning_rate", "normalize", "pairs", "pick_device", "run_key", "title",
+    "trained", "untrained",
 ]  # fmt: skip
-
-PRECISIONS = ("auto", "float32", "bfloat16")
 
 #: Numbers that a kept history of centers may have; a longer one is left out.
 LONGEST_CENTER_HISTORY = 4_000_000
-
-
-class Faces(Protocol):
-    """What training needs of a data set; `fersep.data.load` returns such objects."""
-
-    @property
-    def name(self) -> str:
-        """Of the data set."""
-
-    @property
-    def classes(self) -> Any:
-        """Names of the classes 0 .. s - 1."""
-
-    @property
-    def images(self) -> Tensor:
-        """Of shape (n, 3, height, width), uint8."""
-
-    @property
-    def labels(self) -> Tensor:
-        """Of shape (n,), int64."""
-
-    @property
-    def fingerprint(self) -> str:
-        """Hash of images and labels."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """All choices of one training run; the defaults are the paper's for RAF-DB.
-
-    The paper gives no momentum, weight decay, α, rule of the centers or first centers;
-    here they are the usual values of its field.
-
-    Attributes
-    ----------
-    epochs : int
-        Passes over the training images.
-    batch_size : int
-        m.
-    lr : float
-        η at the start.
-    lr_periods : int
-        The run is cut into so many equal periods; η falls to a tenth after each. 3 is
-        the paper's RAF-DB schedule (60 epochs), 4 its AffectNet schedule (20 epochs).
-    momentum, weight_decay : float
-        Of stochastic gradient descent on the network; the centers have neither.
-    lam : float
-        λ of Eq. 9. With 0 the network sees the softmax loss alone, and the centers
-        follow its features without acting on them.
-    alpha, rule, init
-        Of `fersep.losses.make_loss`.
-    loss : {"separate", "intra", "inter", "center", "island", "locality"}
-        What is added to the softmax loss; the separate loss or a relative.
-    seed : int
-        Sets the first weights and centers, the order of images and their changes.
-    arch, width, feature_dim, feature_relu, weights
-        Of `fersep.models.expression_net`.
-    """
-
-    epochs: int = 60
-    batch_size: int = 100
-    lr: float = 0.01
-    lr_periods: int = 3
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    lam: float = 0.9
-    alpha: float = 0.5
-    rule: Rule = "exact"
-    init: str = "sphere"
-    seed: int = 0
-    arch: str = "resnet18"
-    width: int = 64
-    feature_dim: int | None = None
-    feature_relu: bool = False
-    weights: str | None = None
-    loss: str = "separate"
-    precision: str = "auto"
-
-    def __post_init__(self) -> None:
-        equations.check_lam(self.lam)
-        equations.check_alpha(self.alpha)
-        equations.check_rule(self.rule)
-        if self.init not in FIRST_CENTERS:
-            raise ValueError(
-                f"init must be {', '.join(FIRST_CENTERS)}; got {self.init!r}"
-            )
-        if self.loss not in LOSSES:
-            raise ValueError(f"loss must be {', '.join(LOSSES)}; got {self.loss!r}")
-        if self.precision not in PRECISIONS:
-            raise ValueError(
-                f"precision must be {', '.join(PRECISIONS)}; got {self.precision!r}"
-            )
-        for name in ("epochs", "lr_periods", "width"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name} must be at least 1, got {getattr(self, name)}"
-                )
-        if self.batch_size < 2:
-            raise ValueError(
-                f"batch_size must be at least 2 for batch norm, got {self.batch_size}"
-            )
-        if not (math.isfinite(self.lr) and self.lr > 0):
-            raise ValueError(f"lr must be a number larger than 0, got {self.lr}")
-
-
-@dataclass(frozen=True)
-class Run:
-    """A trained network with its centers, its history and where it came from.
-
-    Attributes
-    ----------
-    settings : Settings
-    data : dict
-        Name, classes and fingerprint of the training images.
-    model : ExpressionNet
-        On the CPU, in evaluation mode.
-    centers : Tensor, (s, d)
-        The learned centers after the last epoch.
-    history : dict of str to list
-        One entry per epoch: ``softmax_loss``, ``intra_loss``, ``inter_loss``,
-        ``train_accuracy``, ``validation_accuracy``, ``validation_mean_class_accuracy``
-        (percent), ``intra`` and ``inter`` (mean cosines of training features and true
-        centers), ``agreement`` (list of s cosines of learned and true centers). For
-        another loss ``intra_loss`` and ``inter_loss`` are its two parts.
-    seconds : float
-        Wall time of the training.
-    provenance : dict
-        Revision, versions, device; where the weights started; precision, processes.
-    center_history, true_history : Tensor, (epochs, s, d), optional
-        The learned and the true centers after each epoch; None where that would be
-        too large.
-    """
-
-    settings: Settings
-    data: dict[str, Any]
-    model: ExpressionNet
-    centers: Tensor
-    history: dict[str, list[Any]]
-    seconds: float
-    provenance: dict[str, Any]
-    center_history: Tensor | None = None
-    true_history: Tensor | None = None
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Return the history as tidy data.
-
-        Returns
-        -------
-        list of dict
-            ``epoch`` (from 1), ``quantity``, ``class`` (empty for what concerns all),
-            ``value``.
-        """
-        found = []
-        for quantity, values in self.history.items():
-            for epoch, value in enumerate(values, 1):
-                several = isinstance(value, list)
-                names = self.data["classes"] if several else [""]
-                for name, one in zip(names, value if several else [value], strict=True):
-                    row = {"epoch": epoch, "quantity": quantity}
-                    found.append({**row, "class": name, "value": one})
-        return found
-
-    def save(self, folder: str | Path) -> None:
-        """Write the run as a folder; it appears whole or not at all.
-
-        Raises
-        ------
-        FileExistsError
-            If the folder holds something already.
-        """
-        with records.whole_folder(folder) as part:
-            tensors = {"model": self.model.state_dict(), "centers": self.centers}
-            if self.center_history is not None:
-                tensors["center_history"] = self.center_history
-            if self.true_history is not None:
-                tensors["true_history"] = self.true_history
-            torch.save(tensors, part / "tensors.pt")
-            facts = {
-                "settings": asdict(self.settings),
-                "data": self.data,
-                "history": self.history,
-                "seconds": self.seconds,
-                "provenance": self.provenance,
-            }
-            text = json.dumps(facts, indent=1, allow_nan=False)
-            (part / "run.json").write_text(text, encoding="utf-8")
-            table = io.StringIO()
-            writer = csv.DictWriter(table, ["epoch", "quantity", "class", "value"])
-            writer.writeheader()
-            writer.writerows(self.rows())
-            (part / "history.csv").write_text(table.getvalue(), encoding="utf-8")
-
-    @classmethod
-    def load(cls, folder: str | Path) -> Run:
-        """Read a saved run.
-
-        Raises
-        ------
-        ValueError
-            If the folder is no saved run.
-        """
-        folder = Path(folder)
-        try:
-            facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-            tensors = torch.load(
-                folder / "tensors.pt", map_location="cpu", weights_only=True
-            )
-        except Exception as error:  # a broken archive can raise anything
-            raise ValueError(
-                f"{folder} is no saved run ({type(error).__name__}); give a folder "
-                "that Run.save wrote, which holds run.json and tensors.pt"
-            ) from None
-        settings = Settings(**facts["settings"])
-        model = _network(settings, len(facts["data"]["classes"]), pretrained=False)
-        model.load_state_dict(tensors["model"])
-        return cls(
-            settings,
-            facts["data"],
-            model.eval(),
-            tensors["centers"],
-            facts["history"],
-            facts["seconds"],
-            facts["provenance"],
-            tensors.get("center_history"),
-            tensors.get("true_history"),
-        )
 
 
 class Step:
@@ -393,7 +148,8 @@ def fit(
     Raises
     ------
     ValueError
-        If the data, the device or the checkpoints do not fit.
+        If the data, the device or the checkpoints do not fit, or a feature is no
+        longer a finite number.
     FloatingPointError
         If the loss is no longer a finite number.
     MemoryError
@@ -404,33 +160,22 @@ def fit(
     where = pick_device(device)
     check_training_data(train, len(train.classes))
     started = time.perf_counter()
-    model = untrained(train, settings).to(where)
-    model = model.to(memory_format=torch.channels_last)
-    generator = torch.Generator().manual_seed(settings.seed)
-    relative = make_loss(
-        settings.loss,
-        len(train.classes),
-        model.feature_dim,
-        alpha=settings.alpha,
-        rule=settings.rule,
-        init=settings.init,
-        generator=generator,
-    ).to(where)
-    optimizer = _optimizer(model, settings)
-    memory = _Memory(model, relative, optimizer, generator, train, validation, settings)
+    state = _State(train, validation, settings, where)
+    _check_extras(where, state.seen, capture, sync_batch_norm)
     if checkpoint_folder and resume:
-        memory.load(checkpoint_folder)
-    started -= memory.seconds
-    joined = distributed.together(model, sync_batch_norm=sync_batch_norm)
-    dtype = _network_dtype(settings, where)
-    step = Step(joined, relative, optimizer, settings.lam, dtype)
-    take: Callable[..., None] = Captured(step, step.state) if capture else step
-    feed = Feed(train.images, train.labels, where)
-    unseen = Feed(validation.images, validation.labels, where)
-    _check_extras(where, feed, capture, sync_batch_norm)
+        state.load(checkpoint_folder)
+    started -= state.seconds
+    step = Step(
+        distributed.together(state.model, sync_batch_norm=sync_batch_norm),
+        state.relative,
+        state.optimizer,
+        settings.lam,
+        state.dtype,
+    )
+    train_on = Captured(step, step.state) if capture else step
     bar = tqdm(
-        range(memory.epochs, settings.epochs),
-        initial=memory.epochs,
+        range(state.epochs, settings.epochs),
+        initial=state.epochs,
         total=settings.epochs,
         desc=title(settings),
         disable=not (progress and _is_watched()),
@@ -440,37 +185,18 @@ def fit(
     )
     with _repeatable(where), _failures_said(settings, where, checkpoint_folder):
         for epoch in bar:
-            _set_learning_rate(optimizer, learning_rate(settings, epoch))
-            model.train()
-            step.sums.zero_()
-            batches = draw_epoch(
-                len(train.labels),
-                settings.batch_size,
-                tuple(train.images.shape[2:]),
-                generator,
-                least=2 * distributed.world_size(),
-            )
-            parts = [distributed.part_of(batch) for batch in batches]
-            fed = feed.batches([rows for rows, _ in parts])
-            for (images, labels, draws), (_, weight) in zip(fed, parts, strict=True):
-                if capture:
-                    take(images, labels, draws)
-                else:
-                    step(images, labels, draws, weight)
-            # The only place where the training reads values back from the device.
-            seen = sum(len(batch) for batch in batches)
-            means = (distributed.add_up(step.sums) / seen).tolist()
-            relative.raise_on_faults()
+            state.set_learning_rate(learning_rate(settings, epoch))
+            means = _train_epoch(state, step, train_on)
             if not all(math.isfinite(v) for v in means):
                 raise FloatingPointError(
                     f"the loss is no longer a finite number in epoch {epoch + 1} of "
                     f"{settings.epochs}; lower lr (now {settings.lr}) or lam "
                     f"(now {settings.lam})"
                 )
-            row, true = _epoch_row(model, relative.centers, feed, unseen, means, dtype)
-            memory.keep(row, true, time.perf_counter() - started)
+            row = state.measure(means)
+            state.seconds = time.perf_counter() - started
             if checkpoint_folder and distributed.rank() == 0:
-                memory.save(checkpoint_folder)
+                state.save(checkpoint_folder)
             bar.set_postfix(validation=f"{row['validation_accuracy']:.1f} %")
     return Run(
         settings,
@@ -480,44 +206,79 @@ def fit(
             "fingerprint": train.fingerprint,
             "count": len(train.labels),
         },
-        model.cpu().eval(),
-        relative.centers.cpu(),
-        memory.history,
-        memory.seconds,
+        state.model.cpu().eval(),
+        state.relative.centers.cpu(),
+        state.history,
+        state.seconds,
         {
             **records.provenance(device=str(where)),
             "start": start_in_words(settings.weights, settings.arch),
-            "precision": str(dtype or torch.float32).removeprefix("torch."),
+            "precision": str(state.dtype or torch.float32).removeprefix("torch."),
             "processes": distributed.world_size(),
             "batch_norm": "joined" if sync_batch_norm else "of each process",
-            "images": "on the device" if feed.resident else "streamed",
+            "images": "on the device" if state.seen.resident else "streamed",
             "captured": capture,
         },
-        _stacked(memory.centers),
-        _stacked(memory.true_centers),
+        _stacked(state.centers),
+        _stacked(state.true_centers),
     )
 
 
-class _Memory:
-    """All that a training is at the end of an epoch: what a checkpoint holds."""
+def _train_epoch(
+    state: _State, step: Step, train_on: Callable[..., None]
+) -> list[float]:
+    """Train on every batch; return the mean losses and the share of right answers."""
+    state.model.train()
+    step.sums.zero_()
+    batches = draw_epoch(
+        len(state.seen.labels),
+        state.settings.batch_size,
+        tuple(state.seen.images.shape[2:]),
+        state.generator,
+        least=2 * distributed.world_size(),
+    )
+    parts = [distributed.part_of(batch) for batch in batches]
+    fed = state.seen.batches([draws for draws, _ in parts])
+    for (images, labels, draws), (_, weight) in zip(fed, parts, strict=True):
+        train_on(images, labels, draws, weight)
+    # The only place where the training reads values back from the device.
+    seen = sum(len(batch) for batch in batches)
+    means: list[float] = (distributed.add_up(step.sums) / seen).tolist()
+    state.relative.raise_on_faults()
+    return means
+
+
+class _State:
+    """All that changes while a network is trained; a checkpoint holds it."""
 
     def __init__(
         self,
-        model: ExpressionNet,
-        relative: CenterBasedLoss,
-        optimizer: torch.optim.Optimizer,
-        generator: torch.Generator,
         train: Faces,
         validation: Faces,
         settings: Settings,
+        where: torch.device,
     ) -> None:
-        self.model, self.relative = model, relative
-        self.optimizer, self.generator = optimizer, generator
+        self.settings = settings
+        model = untrained(train, settings).to(where)
+        self.model = model.to(memory_format=torch.channels_last)
+        self.generator = torch.Generator().manual_seed(settings.seed)
+        self.relative = make_loss(
+            settings.loss,
+            len(train.classes),
+            model.feature_dim,
+            alpha=settings.alpha,
+            rule=settings.rule,
+            init=settings.init,
+            generator=self.generator,
+        ).to(where)
+        self.optimizer = _optimizer(model, settings)
+        self.dtype = _network_dtype(settings, where)
+        self.seen = Feed(train.images, train.labels, where)
+        self.unseen = Feed(validation.images, validation.labels, where)
         self.history: dict[str, list[Any]] = {}
         self.centers: list[Tensor] = []
         self.true_centers: list[Tensor] = []
         self.seconds = 0.0
-        self.long = relative.centers.numel() * settings.epochs > LONGEST_CENTER_HISTORY
         self.of = {
             **asdict(settings),
             "training images": train.fingerprint,
@@ -529,13 +290,25 @@ class _Memory:
         """How many are done."""
         return len(self.history.get("softmax_loss", []))
 
-    def keep(self, row: dict[str, Any], true: Tensor, seconds: float) -> None:
+    def set_learning_rate(self, rate: float) -> None:
+        for group in self.optimizer.param_groups:
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+
+    def measure(self, means: list[float]) -> dict[str, Any]:
+        """Add one epoch to the history, and return it."""
+        centers = self.relative.centers
+        row, true = _epoch_row(
+            self.model, centers, self.seen, self.unseen, means, self.dtype
+        )
         for key, value in row.items():
             self.history.setdefault(key, []).append(value)
-        if not self.long:
-            self.centers.append(self.relative.centers.to("cpu", copy=True))
+        if centers.numel() * self.settings.epochs <= LONGEST_CENTER_HISTORY:
+            self.centers.append(centers.to("cpu", copy=True))
             self.true_centers.append(true.cpu())
-        self.seconds = seconds
+        return row
 
     def save(self, folder: str | Path) -> None:
         content = {
@@ -679,36 +452,6 @@ def pairs(
     return softmax, separate
 
 
-def untrained(train: Faces, settings: Settings) -> ExpressionNet:
-    """Return the network as :func:`fit` starts with it, before the first step."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
-        return _network(settings, len(train.classes), pretrained=True).eval()
-
-
-def run_key(train: Faces, validation: Faces, settings: Settings) -> str:
-    """Return the name of a run in ``_build/runs``: a hash of all that computes it."""
-    here = Path(__file__).parent
-    parts = ("equations", "losses", "models", "feeding", "training")
-    code = [here / f"{part}.py" for part in parts]
-    facts = {
-        "settings": asdict(settings),
-        "train": train.fingerprint,
-        "validation": validation.fingerprint,
-        "code": records.syntax_hash(code),
-    }
-    if settings.weights and Path(settings.weights).is_file():
-        content = Path(settings.weights).read_bytes()
-        facts["weights"] = hashlib.sha256(content).hexdigest()
-    text = json.dumps(facts, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:24]
-
-
-def learning_rate(settings: Settings, epoch: int) -> float:
-    """Return η in an epoch (from 0): a tenth less after each of ``lr_periods``."""
-    return settings.lr * 0.1 ** (epoch * settings.lr_periods // settings.epochs)
-
-
 def evaluate(
     model: ExpressionNet, images: Tensor, batch_size: int = 500
 ) -> tuple[Tensor, Tensor]:
@@ -718,13 +461,6 @@ def evaluate(
     """
     features, logits = _predict(model, images, batch_size)
     return features.cpu(), logits.cpu()
-
-
-def title(settings: Settings) -> str:
-    """Return a run in a few words: loss, λ, seed and where the weights start."""
-    loss = f"{settings.loss}, λ = {settings.lam:g}" if settings.lam else "softmax"
-    start = start_in_words(settings.weights, settings.arch)
-    return f"{loss}, seed {settings.seed}, {start}"
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -760,19 +496,6 @@ def check_training_data(train: Faces, num_classes: int) -> None:
         )
 
 
-def _network(
-    settings: Settings, num_classes: int, *, pretrained: bool
-) -> ExpressionNet:
-    return expression_net(
-        settings.arch,
-        num_classes,
-        settings.feature_dim,
-        settings.width,
-        settings.weights if pretrained else None,
-        settings.feature_relu,
-    )
-
-
 def _optimizer(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
     where = next(model.parameters()).device
     on_gpu = where.type == "cuda"
@@ -784,14 +507,6 @@ def _optimizer(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
         weight_decay=settings.weight_decay,
         fused=on_gpu or None,
     )
-
-
-def _set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    for group in optimizer.param_groups:
-        if isinstance(group["lr"], Tensor):
-            group["lr"].fill_(rate)
-        else:
-            group["lr"] = rate
 
 
 def _network_dtype(settings: Settings, where: torch.device) -> torch.dtype | None:
@@ -862,10 +577,8 @@ def _failures_said(
             f"{settings.batch_size} and width {settings.width}; lower one of them, or "
             f"image_size{_kept(folder)}"
         ) from None
-    except (FloatingPointError, ValueError) as error:
-        raise FloatingPointError(f"{error}{_kept(folder)}") from None
-    except OSError as error:
-        raise OSError(f"{error}{_kept(folder)}") from None
+    except (FloatingPointError, ValueError, OSError) as error:
+        raise type(error)(f"{error}{_kept(folder)}") from None
 
 
 def _is_about_memory(error: Exception) -> bool:
