@@ -1,0 +1,53 @@
+"""Where each equation, table and figure of the paper stands in code, tests and book."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+
+def items() -> list[dict[str, Any]]:
+    """Eq. 1-9, Algorithm 1, Tables 1-3 and Figures 1-6, each with its places.
+
+    Returns
+    -------
+    list of dict
+        ``item`` and ``what`` name it; ``functions`` are names below `fersep`,
+        ``tests`` are ``file::test`` below the folder `tests`; ``label`` is that of the
+        equation or figure in the ``chapter``, and ``checks`` and ``values`` are what
+        the chapter records about it.
+    """
+    found: list[dict[str, Any]] = json.loads(
+        Path(__file__).with_name("coverage.json").read_text("utf-8")
+    )
+    return found
+
+
+def missing(
+    item: dict[str, Any], records: Sequence[dict[str, Any]]
+) -> list[str] | None:
+    """What the chapter of an item should have recorded but did not.
+
+    Parameters
+    ----------
+    item : dict
+        One of :func:`items`.
+    records : sequence of dict
+        The records of a build.
+
+    Returns
+    -------
+    list of str or None
+        None if the chapter is not among the records.
+    """
+    mine = [record for record in records if record["chapter"] == item["chapter"]]
+    if not mine:
+        return None
+    passed = {check["id"] for check in mine[0]["checks"] if check["ok"]}
+    kept = {value["key"] for value in mine[0]["values"]}
+    return [
+        *(f"check {name}" for name in item["checks"] if name not in passed),
+        *(f"value {name}" for name in item["values"] if name not in kept),
+    ]
