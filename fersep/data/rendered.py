@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -96,14 +97,16 @@ IDENTITIES = ("varied", "frozen")
 #: Further test images start here, at a person that no set of any size reaches.
 _FURTHER = IMAGES_PER_PERSON * 2**40
 
-#: Spread of each part of a view; shares of grey, occluded and stray-unit images.
+#: Spread of each part of a view; shares of grey, occluded, shadowed, compressed and
+#: stray-unit images; intensity of the weakest shown unit.
 _SPREADS = {
     "yaw": (0.1, 0.2, 0.45), "pitch": (0.06, 0.1, 0.22), "roll": (0.06, 0.1, 0.25),
     "zoom": (0.04, 0.07, 0.14), "shift": (0.03, 0.05, 0.1), "light": (0.3, 0.7, 1.2),
     "contrast": (0.1, 0.2, 0.4), "brightness": (0.08, 0.12, 0.25),
     "warmth": (0.05, 0.1, 0.2), "blur": (0.0, 0.7, 1.0), "noise": (0.01, 0.02, 0.05),
     "grey": (0.0, 0.08, 0.2), "occluder": (0.0, 0.08, 0.3), "stray": (0.0, 0.04, 0.1),
-    "weakest": (0.4, 0.4, 0.25),
+    "weakest": (0.4, 0.4, 0.25), "shadow": (0.0, 0.15, 0.3),
+    "compression": (0.0, 0.2, 0.4),
 }  # fmt: skip
 
 DIFFICULTIES: dict[str, dict[str, float]] = {
@@ -148,7 +151,7 @@ def hashed(seed: int, stream: int, counters: Tensor, columns: int) -> Tensor:
 
 
 def people(seed: int, persons: Tensor) -> Tensor:
-    """Return persons of given numbers (n,) int64: (n, 26) in [0, 1), see `PERSON`."""
+    """Return persons of given numbers (n,) int64: (n, 27) in [0, 1), see `PERSON`."""
     return hashed(seed, 1, persons, len(PERSON))
 
 
@@ -191,11 +194,10 @@ def expected_units(classes: list[str]) -> Tensor:
 
 
 def views(seed: int, index: Tensor, difficulty: str) -> Tensor:
-    """Draw the views of images (n,) int64: (n, 22), see `VIEW`."""
+    """Draw the views of images (n,) int64: (n, 26), see `VIEW`."""
     spread = _spread(difficulty)
-    draw = hashed(seed, 4, index, 2 * len(VIEW)).unflatten(1, (2, len(VIEW)))
-    bell = draw.sum(1) - 1
-    flat = draw[:, 0]
+    flat = hashed(seed, 4, index, len(VIEW))
+    bell = flat + hashed(seed, 5, index, len(VIEW)) - 1
     column = dict(zip(VIEW, flat.T, strict=True))
     around = dict(zip(VIEW, bell.T, strict=True))
     view = {name: around[name] * 2 * spread[name] for name in ("yaw", "pitch", "roll")}
@@ -215,6 +217,12 @@ def views(seed: int, index: Tensor, difficulty: str) -> Tensor:
     share = spread["occluder"]
     covered = (column["occluder"] < share).float()
     view["occluder"] = covered * (0.3 + 0.7 * column["occluder"] / max(share, 1e-6))
+    for name in ("shadow", "compression"):
+        share = spread[name]
+        there = (column[name] < share).float()
+        view[name] = there * (0.3 + 0.7 * column[name] / max(share, 1e-6))
+    view["shadow_turn"] = 2 * math.pi * column["shadow_turn"]
+    view["shadow_at"] = 0.8 * column["shadow_at"] - 0.2
     for name in ("back_1", "back_2", "back_3"):
         view[name] = column[name]
     return torch.stack([view[name] for name in VIEW], 1)
