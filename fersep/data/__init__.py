@@ -12,6 +12,9 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+
 from fersep.data.faces import (
     SPLITS,
     Card,
@@ -20,6 +23,9 @@ from fersep.data.faces import (
     Survey,
     checked_root,
     chosen,
+    decoded,
+    fingerprint,
+    left_out,
     surveyed,
 )
 
@@ -33,6 +39,7 @@ __all__ = [
     "load",
     "load_splits",
     "survey",
+    "whole",
 ]
 
 #: Data set -> the module that loads it.
@@ -151,6 +158,44 @@ def load_splits(
     return train, validation, test
 
 
+def whole(name: str, root: str | Path | None, *, image_size: int = 48) -> Faces:
+    """Load all images of a set of photographs in one piece, whatever their split.
+
+    For tests of a network that was trained on another data set. Every class keeps its
+    number, also where no image shows it.
+
+    Parameters
+    ----------
+    name, root, image_size
+        As in :func:`load`.
+
+    Raises
+    ------
+    DataError
+        As `load`; rendered faces have no files.
+    """
+    module, folder = _photographs(name, root)
+    listing = module.listed(name, folder)
+    images, kept, groups, skipped = decoded(name, folder, listing, image_size)
+    if len(kept) == 0:
+        raise DataError(
+            f"{folder} has no image that can be read{left_out(skipped)}; give the "
+            f"folder that holds the images of {name}"
+        )
+    pictures = torch.from_numpy(np.array(images))
+    labels = torch.tensor(listing.labels)[torch.from_numpy(kept)]
+    return Faces(
+        name,
+        pictures,
+        labels,
+        listing.classes,
+        groups,
+        module.CARD,
+        {reason: len(names) for reason, names in skipped.items()},
+        fingerprint(pictures, labels),
+    )
+
+
 def survey(name: str, root: str | Path | None, image_size: int = 48) -> Survey:
     """Say what a folder holds of a set of photographs, and what is left out and why.
 
@@ -159,10 +204,13 @@ def survey(name: str, root: str | Path | None, image_size: int = 48) -> Survey:
     DataError
         As `load`; rendered faces have no files.
     """
+    module, folder = _photographs(name, root)
+    listing = module.listed(name, folder)
+    return surveyed(name, folder, listing, module.CARD, image_size)
+
+
+def _photographs(name: str, root: str | Path | None) -> tuple[Any, Path]:
     if name not in NAMES or name.startswith("rendered"):
         known = ", ".join(n for n in NAMES if not n.startswith("rendered"))
         raise DataError(f"a set of photographs is one of {known}; got {name!r}")
-    module = import_module(NAMES[name])
-    folder = checked_root(name, root)
-    listing = module.listed(name, folder)
-    return surveyed(name, folder, listing, module.CARD, image_size)
+    return import_module(NAMES[name]), checked_root(name, root)

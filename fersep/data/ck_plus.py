@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fersep.data.faces import (
+    SUFFIXES,
     Card,
     Counts,
     DataError,
@@ -67,9 +68,9 @@ CARD = Card(
 
 #: Folder -> folders of the archives it may stand in.
 FOLDERS = {
-    "cohn-kanade-images": ("", "extended-cohn-kanade-images"),
-    "Emotion": ("", "Emotion_labels"),
-    "Landmarks": ("", "Landmarks"),
+    "cohn-kanade-images": ("extended-cohn-kanade-images", ""),
+    "Emotion": ("Emotion_labels", ""),
+    "Landmarks": ("Landmarks", ""),
 }
 
 #: The side of the square in sides of the box around the points, which end at the brows,
@@ -97,9 +98,9 @@ def listed(name: str, root: Path) -> Listing:
     """
     skipped: Skipped = defaultdict(list)
     images, labels, points = (_home(root, folder) for folder in FOLDERS)
-    frames = _by_frame(Files(images, root, skipped), r"\.\w+", skipped)
-    notes = _by_frame(Files(labels, root, skipped, {".txt"}), "_emotion.txt", skipped)
-    marks = _by_frame(Files(points, root, skipped, {".txt"}), "_landmarks.txt", skipped)
+    frames = _by_frame(images, root, skipped, SUFFIXES, r"\.\w+")
+    notes = _by_frame(labels, root, skipped, {".txt"}, "_emotion.txt")
+    marks = _by_frame(points, root, skipped, {".txt"}, "_landmarks.txt")
     sequences: dict[tuple[str, str], list[Frame]] = {}
     for frame in sorted(frames):
         sequences.setdefault(frame[:2], []).append(frame)
@@ -132,7 +133,8 @@ def listed(name: str, root: Path) -> Listing:
                 for frame in sequences[sequence]
                 if frame not in (first, peak)
             )
-    unlabeled = ["/".join(sequence) for sequence in sequences if sequence not in said]
+    noted = {frame[:2] for frame in notes}
+    unlabeled = ["/".join(sequence) for sequence in sequences if sequence not in noted]
     skipped["sequence without a label"].extend(unlabeled)
     squares = {}
     for frame, _ in used:
@@ -171,17 +173,20 @@ def _home(root: Path, folder: str) -> Path:
     )
 
 
-def _by_frame(files: Files, ending: str, skipped: Skipped) -> dict[Frame, Path]:
+def _by_frame(
+    folder: Path, root: Path, skipped: Skipped, suffixes: set[str], ending: str
+) -> dict[Frame, Path]:
     """Return the file of each frame; the folders must tell what the name tells."""
     found: dict[Frame, Path] = {}
-    for name, path in files.paths.items():
+    for name, path in Files(folder, root, skipped, suffixes).paths.items():
+        row = str(path.relative_to(root))
         plain = unicodedata.normalize("NFC", name)
         told = re.fullmatch(rf"([^/_]+)/([^/_]+)/\1_\2_(\d+){ending}", plain, re.I)
         frame = (told[1].upper(), told[2], int(told[3])) if told else None
         if frame is None:
-            skipped["file whose name tells no frame of its folder"].append(name)
+            skipped["file whose name tells no frame of its folder"].append(row)
         elif frame in found:
-            skipped["second file of a frame"].append(name)
+            skipped["second file of a frame"].append(row)
         else:
             found[frame] = path
     return found
