@@ -337,7 +337,10 @@ class _State:
                 )
         self.model.load_state_dict(content["model"])
         self.relative.load_state_dict(content["relative"])
+        rates = [group["lr"] for group in self.optimizer.param_groups]
         self.optimizer.load_state_dict(content["optimizer"])
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate  # on its device, where a checkpoint holds none
         self.generator.set_state(content["generator"])
         self.history, self.centers = content["history"], content["centers"]
         self.true_centers = content["true centers"]

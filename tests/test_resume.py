@@ -249,3 +249,13 @@ def test_the_books_runs_go_on_by_themselves(build, data, monkeypatch):
     assert not any((build / "runs" / ".checkpoints").iterdir())
     training.trained(*data, TINY, device="cpu")
     assert len(epochs) == 4
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("capture", [False, True])
+def test_a_gpu_goes_on_as_if_nothing_had_happened(tmp_path, data, capture):
+    options = {"device": "cuda", "capture": capture}
+    whole = training.fit(*data, TINY, checkpoint_folder=tmp_path, **options)
+    (tmp_path / "epoch-00003.pt").unlink()
+    rest = training.fit(*data, TINY, checkpoint_folder=tmp_path, resume=True, **options)
+    assert same(rest, whole)
