@@ -38,6 +38,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
+from scipy.fft import dctn
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
@@ -50,6 +51,9 @@ from fersep import records
 SPLITS = ("train", "validation", "test")
 SHARES = (0.7, 0.1, 0.2)
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
+
+#: The longest waves of a grey copy of 16 x 16 pixels, in which faces differ most.
+LOW = np.add.outer(np.arange(16), np.arange(16)) <= 4
 
 Array = NDArray[Any]
 K = TypeVar("K")
@@ -502,15 +506,15 @@ def _alike(small: Array) -> Array:
     """Return pairs (n, 2) of rows that correlate above .98.
 
     A correlation of r is a distance of sqrt(2 - 2r) on the sphere. Projections never
-    lengthen a distance, so a search in the few main directions misses no pair, and
+    lengthen a distance, so a search among the longest waves misses no pair, and
     hundreds of thousands of images take minutes instead of hours.
     """
     centered = small - small.mean(1, keepdims=True)
     contrast = np.linalg.norm(centered, axis=1)
     rows = np.flatnonzero(contrast > 0)
     unit = centered[rows] / contrast[rows, None]
-    _, directions = np.linalg.eigh(unit.T @ unit)
-    tree = cKDTree(unit @ directions[:, -10:])
+    waves = dctn(unit.reshape(-1, 16, 16), axes=(1, 2), norm="ortho")
+    tree = cKDTree(waves[:, LOW])
     pairs = tree.query_pairs(np.sqrt(2 - 2 * 0.98) + 1e-5, output_type="ndarray")
     same = np.empty(len(pairs), dtype=bool)
     for start in range(0, len(pairs), 100_000):
