@@ -23,6 +23,7 @@ from fersep.plotting.house import (
     INK,
     ORANGE,
     PALE,
+    WIDTH,
     _array,
     _figure,
     _listed,
@@ -46,7 +47,7 @@ def confusions(
     named : mapping of title -> (s, s) counts
     """
     s = len(classes)
-    figure = _figure(3.9 if s < 9 else 4.3)
+    figure = _figure(min(4.4, 0.55 + 0.97 * WIDTH / len(named)))
     panels = figure.subplots(1, len(named), squeeze=False)[0]
     size = 7.5 if s < 9 else 5.6
     parts = []
