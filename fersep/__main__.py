@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from fersep import records, verdicts
+from fersep import records, sweep, verdicts
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,6 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     record.add_argument("file", help="where, for example results/cpu/mine.json")
     record.add_argument("notebooks", nargs="+", help="output files of papermill runs")
     train = commands.add_parser("train", help="train one network by Algorithm 1")
+    sweeps = commands.add_parser(
+        "sweep", help="run a chapter with many parameter values"
+    )
+    sweep.add_arguments(sweeps)
     given = sys.argv[1:] if arguments is None else arguments
     if given and given[0] == "train":
         # Only now, because torch takes seconds to import.
@@ -38,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(comparison(order.notebook))
         elif order.command == "train":
             training.run(order)
+        elif order.command == "sweep":
+            return sweep.run(order)
         else:
             records.keep(order.file, order.notebooks)
     except (ValueError, OSError, ArithmeticError, MemoryError) as error:

@@ -239,7 +239,7 @@ def save(device: str | None = None, data_fingerprint: str | None = None) -> None
         "chapter": record.chapter,
         "profile": os.environ.get("FERSEP_PROFILE", "own"),
         "parameters": {
-            name: _without_folders(entry) for name, entry in record.parameters.items()
+            name: without_folders(entry) for name, entry in record.parameters.items()
         },
         "checks": record.checks,
         "values": record.values,
@@ -620,7 +620,7 @@ def _plain(number: Any) -> Any:
     return number if isinstance(number, str | bool) else float(number)
 
 
-def _without_folders(entry: Any) -> Any:
+def without_folders(entry: Any) -> Any:
     """Return an absolute path as its last name: the folders are nobody's business."""
     if isinstance(entry, str):
         for flavor in (PurePosixPath, PureWindowsPath):
