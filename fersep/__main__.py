@@ -36,12 +36,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from fersep import train as training
 
         training.add_arguments(train)
+    photographs = commands.add_parser(
+        "data", help="list the data sets, check a folder, or get the open set"
+    )
+    if given and given[0] == "data":
+        from fersep.data import report
+
+        report.add_arguments(photographs)
     order = parser.parse_args(given)
     try:
         if order.command == "compare":
             print(comparison(order.notebook))
         elif order.command == "train":
             training.run(order)
+        elif order.command == "data":
+            return report.run(order)
         elif order.command == "sweep":
             return sweep.run(order)
         else:
