@@ -252,11 +252,11 @@ def test_pixels_do_not_depend_on_the_number_of_threads(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     several = rendered.drawn("rendered_basic", 130, 32, 0, "hard")
-    monkeypatch.setattr(rendered, "_cores", lambda: 1)
+    monkeypatch.setattr(rendered, "cores", lambda: 1)
     alone = np.empty_like(several)
     labels = rendered.labels_of("rendered_basic", 130)
     threads = torch.get_num_threads()
-    rendered._draw_all(alone, "rendered_basic", labels, 0, "hard", "varied", 0)
+    rendered._draw_all(alone, "rendered_basic", labels, 0, "hard", "varied", 0, "cpu")
     assert np.array_equal(alone, several)
     assert torch.get_num_threads() == threads
 

@@ -300,7 +300,7 @@ def _skin(s: _Stage, face: _Stage, picture: Tensor) -> None:
     p, jaw = s.person, s.mean(26)
     width = 0.72 + 0.1 * p["width"] + 0.02 * s.man
     low = s.y.clamp(min=0)
-    narrow = width * (1 - (0.24 + 0.18 * p["jaw"] - 0.1 * s.man) * low * low)
+    narrow = width * (1 - (0.17 + 0.16 * p["jaw"] - 0.1 * s.man) * low * low)
     height = torch.where(s.y > 0, 0.97 + 0.1 * jaw, torch.full_like(s.y, 0.98))
     head = ((s.x / narrow) ** 2 + (s.y / height) ** 2).sqrt() - 1
     inside = s.fill(head * 0.75)
@@ -369,10 +369,14 @@ def _folds(s: _Stage) -> Tensor:
     bow = 0.14 + 0.25 * t * (1.25 - 0.4 * t)
     bow = bow + s.both(0.07 * twelve) * torch.sin(3.14 * t)
     fold = s.line(ax - bow, 0.032) * _bell((((y - 0.32) / 0.19) ** 2) ** 3)
-    deep = 0.65 * s.unit(11) + 0.22 * twelve + 0.3 * s.unit(9) + 0.33 * s.unit(10)
+    deep = 0.65 * s.unit(11) + 0.22 * twelve + 0.22 * s.unit(9) + 0.28 * s.unit(10)
     dark += fold * (s.both(deep) + 0.04 + age).clamp(max=0.6)
     # The cheek beside the furrow stands out.
     dark -= 0.16 * s.both(s.unit(11)) * s.spot(0.42, 0.29, 0.11, 0.14)
+    # Upper lip drawn up (10): a crease above it, and the skin beside the nose bulges.
+    crease = s.line(y - 0.315 - 2.2 * ax**2, 0.03) * _box(ax / 0.19)
+    ten = 0.5 * crease - 0.22 * s.spot(0.2, 0.26, 0.06, 0.07)
+    dark += s.both(s.unit(10)) * ten
     # Corners drawn down (15): lines below them. Stretched (20): lines beside them.
     down = s.line(ax - 0.31 - 0.35 * (y - 0.6), 0.032) * _box((y - 0.68) / 0.085)
     dark += s.both(0.42 * s.unit(15)) * down
@@ -515,7 +519,7 @@ def _mouth(s: _Stage, picture: Tensor) -> None:
     # A stretched mouth opens to a box, a dropped jaw to an oval, a smile to a bowl.
     opened = torch.lerp(arch, flat, (u[20] + 0.6 * u[12]).clamp(max=1))
     oval = arch.clamp(min=0).sqrt()
-    up = middle - opened * 0.3 * part * (1 - u[12]) - sneer * 0.075 * u[10] * shut
+    up = middle - opened * 0.3 * part * (1 - u[12]) - sneer * 0.1 * u[10] * shut
     up = up - oval * 0.3 * drop
     low = middle + opened * 0.7 * part * (1 + 0.5 * u[12]) + oval * 0.7 * drop
     low = low + sneer * 0.015 * u[10] * shut
@@ -544,12 +548,12 @@ def _mouth(s: _Stage, picture: Tensor) -> None:
     tongue = ((x / (0.7 * wide)) ** 2 + ((y - low - 0.02) / 0.09) ** 2).sqrt() - 1
     _paint(picture, red + 0.04, inside * s.fill(tongue * 0.08) * (u[26] > 0.3))
     gap = low - up
-    teeth = s.fill(y - up - 0.085 + 0.045 * u[26] * (1 - u[12]))
+    teeth = s.fill(y - up - 0.085 + 0.045 * u[26] * (1 - u[12]) + 0.03 * u[10])
     teeth = teeth * s.fill(end + 0.1 * wide)
     lower = s.fill(low - 0.04 - y) * (u[10] > 0.3)
     both = torch.maximum(teeth, lower * (gap > 0.05))
     # Lips that only rise or sink with the jaw leave the teeth in the dark.
-    both = both * (0.2 + 2.5 * u[25]).clamp(max=1)
+    both = both * (0.1 + 2.5 * u[25] + 0.8 * u[10]).clamp(max=1)
     # Teeth lie deeper towards the corners.
     tooth = (0.97 - 0.25 * square)[:, None].expand_as(picture)
     _paint(picture, tooth, inside * both)
