@@ -56,13 +56,28 @@ _DATA_SETS = {
     "mmi": "MMI",
 }
 _LOSSES = {"Ls": "softmax", "Ls+Lsep": "separate"}
-_CHAPTERS = {
-    "similarity": "09_similarity",
-    "agreement": "10_convergence",
-    "accuracy": "08_training",
+#: First part of a value's key -> the chapter that records it and the heading there.
+_CELLS = {
+    "similarity": ("09_similarity", "the-table"),
+    "agreement": ("10_convergence", "the-control"),
+    "accuracy": ("08_training", "accuracy-with-an-honest-interval"),
+    "confusion": ("12_accuracy", "who-is-taken-for-whom"),
+    "lambda": ("13_sweeps", "id1"),
+    "length": ("13_sweeps", "the-length-of-the-features"),
+    "transfer": ("15_transfer", "the-transfer-table"),
 }
 # The settings of the paper that the chapters of training take.
-_SCALE = "-p size 0 -p image_size 224 -p width 64 -p batch_size 100 -p n_seeds 5"
+_SCALE = (
+    "-p size 0 -p image_size 224 -p width 64 -p weights imagenet -p batch_size 100 "
+    "-p n_seeds 5"
+)
+_ALL_LAMBDAS = "-p lambdas 0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1.0,1.1"
+_ALL_LENGTHS = "-p lengths 64,128,256,512,768,1024"
+_MATRICES = {
+    "fig5a": "raf_db_basic",
+    "fig5b": "affectnet",
+    "fig6": "raf_db_compound",
+}
 _SCHEDULE = {"affectnet": "-p epochs 20 -p lr 0.01"}
 
 
@@ -201,7 +216,15 @@ def tested_by(key: str) -> tuple[str, str, str] | None:
     if head == "gain":
         return _name(parts[0]), "accuracy.gain", ""
     if head == "fig4":
-        return "raf_db_basic", "accuracy.separate", f"-p lam {'.'.join(parts)}"
+        return "raf_db_basic", f"lambda.{'.'.join(parts)}", _ALL_LAMBDAS
+    if head == "features":
+        return "raf_db_basic", f"length.{parts[0]}", _ALL_LENGTHS
+    if head in _MATRICES:
+        return _MATRICES[head], f"confusion.{'.'.join(parts)}", ""
+    if head == "table3" and parts[0].startswith("ResNet18"):
+        _, source, target = parts
+        extra = f"-p other {target} -p other_root {target.upper()}"
+        return _name(source), f"transfer.accuracy.{target}", extra
     return None
 
 
@@ -217,16 +240,29 @@ def needed_data(key: str) -> str:
 def papermill_line(key: str) -> str:
     """Return the command that would decide a published number; empty if there is none.
 
-    The folder named as ``root`` holds one folder of images per split and class.
+    The capital word behind ``root`` stands for the folder of the reader's own copy.
     """
     test = tested_by(key)
     if test is None:
         return ""
     data, value, extra = test
-    chapter = _CHAPTERS[value.split(".")[0]]
+    chapter = _CELLS[value.split(".")[0]][0]
+    folder = data.split("_db")[0].upper()
+    line = f"papermill book/{chapter}.ipynb mine.ipynb -p data {data} -p root {folder}"
     schedule = _SCHEDULE.get(data, "-p epochs 60 -p lr 0.01")
-    line = f"papermill book/{chapter}.ipynb mine.ipynb -p data folder -p root {data}"
     return " ".join(filter(None, [line, _SCALE, schedule, extra]))
+
+
+def cell_of(key: str) -> str:
+    """Return the page and heading where a value is recorded, as a link; or nothing.
+
+    Parameters
+    ----------
+    key : str
+        Of a value, like ``similarity.inter.gain``.
+    """
+    cell = _CELLS.get(key.split(".")[0])
+    return f"{cell[0]}.html#{cell[1]}" if cell else ""
 
 
 def paper_value(key: str) -> str | None:
@@ -239,7 +275,7 @@ def _paper_values() -> dict[str, str]:
     found: dict[str, str] = {}
     for key, entry in records.published_entries().items():
         test = tested_by(key)
-        if test and test[0] == "raf_db_basic" and not test[2]:
+        if test and test[0] == "raf_db_basic":
             found[test[1]] = entry["value"]
     return found
 
@@ -350,11 +386,11 @@ def judge_number(
     test = tested_by(entry["key"])
     hit = None
     if test:
-        data, key, extra = test
+        data, key, _ = test
         own = [
             record
             for record in found
-            if data_of(record) == data and _same_setting(record, extra)
+            if data_of(record) == data and _same_setting(record)
         ]
         hit = find_value(own, key)
     if hit is None:
@@ -367,11 +403,21 @@ def judge_number(
     return in_figures(value), number_verdict(ours, published, margin)
 
 
-def _same_setting(record: Mapping[str, Any], extra: str) -> bool:
-    """Tell whether a record has the paper's network and λ."""
+def our_number(entry: Mapping[str, Any], found: Iterable[Mapping[str, Any]]) -> str:
+    """Return our number for a published one, on whatever faces; empty if there is none.
+
+    It stands beside the paper's for comparison and judges nothing.
+    """
+    test = tested_by(entry["key"])
+    hit = find_value(found, test[1]) if test else None
+    return in_figures(hit[1]) if hit else ""
+
+
+def _same_setting(record: Mapping[str, Any]) -> bool:
+    """Tell whether a record has the paper's network, first weights and λ."""
     parameters = record["parameters"]
-    lam = float(extra.split()[-1]) if extra else 0.9
-    return bool(parameters.get("width") == 64 and parameters.get("lam") == lam)
+    want = {"width": 64, "lam": 0.9, "weights": "imagenet"}
+    return all(parameters.get(name) == value for name, value in want.items())
 
 
 def in_figures(value: Mapping[str, Any]) -> str:

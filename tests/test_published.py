@@ -223,11 +223,24 @@ def test_a_printed_share_finds_its_count(pair):
 # What a record yields.
 
 
-def record(data: str, profile: str = "gpu", lam: float = 0.9, root: str = "", **values):
+def record(
+    data: str,
+    profile: str = "gpu",
+    lam: float = 0.9,
+    root: str = "",
+    weights: str = "imagenet",
+    **values,
+):
     return {
         "chapter": "09_similarity",
         "profile": profile,
-        "parameters": {"data": data, "root": root, "lam": lam, "width": 64},
+        "parameters": {
+            "data": data,
+            "root": root,
+            "lam": lam,
+            "width": 64,
+            "weights": weights,
+        },
         "values": [
             {"key": key.replace("__", "."), "mean": m, "spread": s, "n": 5, "unit": ""}
             for key, (m, s) in values.items()
@@ -276,12 +289,35 @@ def test_number_needs_the_papers_own_data():
     assert verdicts.judge_number(entry, [quick])[1] == "smoke run: no verdict"
 
 
-def test_number_needs_the_papers_own_setting():
-    entry = ENTRIES["fig4.0.5"]
-    other = record("raf_db_basic", accuracy__separate=(85.98, 0.1))
-    assert verdicts.judge_number(entry, [other])[1] == "needs RAF-DB"
-    same = record("raf_db_basic", lam=0.5, accuracy__separate=(85.98, 0.1))
+@pytest.mark.parametrize("other", [{"lam": 0.5}, {"weights": ""}])
+def test_number_needs_the_papers_own_setting(other):
+    entry = ENTRIES[PRINTED]
+    same = record("raf_db_basic", accuracy__separate=(86.38, 0.1))
     assert verdicts.judge_number(entry, [same])[1] == "equal"
+    changed = record("raf_db_basic", **other, accuracy__separate=(86.38, 0.1))
+    assert verdicts.judge_number(entry, [changed])[1] == "needs RAF-DB"
+
+
+def test_our_number_stands_beside_it_on_any_faces():
+    rendered = record("rendered_basic", accuracy__separate=(70.0, 0.1))
+    assert verdicts.our_number(ENTRIES[PRINTED], [rendered]).startswith("70.0")
+    assert verdicts.our_number(ENTRIES["fig4.0.5"], [rendered]) == ""
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("fig4.0.5", "lambda.0.5"),
+        ("fig4.1.0", "lambda.1.0"),
+        ("features.64", "length.64"),
+        ("fig5b.AN.DI", "confusion.AN.DI"),
+        ("table3.ResNet18+Ls+Lsep.affectnet.mmi", "transfer.accuracy.mmi"),
+        ("table3.gACNN.affectnet.mmi", None),
+    ],
+)
+def test_each_number_knows_the_value_that_decides_it(key, value):
+    test = verdicts.tested_by(key)
+    assert (test[1] if test else None) == value
 
 
 def test_folder_is_known_by_its_name():
