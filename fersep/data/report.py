@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import sys
 import textwrap
@@ -62,7 +63,7 @@ def run(order: Namespace) -> int:
         print(
             f"{order.root} {'now holds' if new else 'already held'} {order.name}, "
             "verified by git; look at it with\n"
-            f"python -m fersep data check {order.name} {order.root}"
+            f"python -m fersep data check {order.name} {shlex.quote(order.root)}"
         )
         return 0
     try:
