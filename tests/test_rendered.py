@@ -89,6 +89,37 @@ def test_each_unit_changes_its_own_region(unit: int) -> None:
     assert (clear >= 12).all(), clear.tolist()
 
 
+def test_each_part_of_a_view_changes_the_picture() -> None:
+    person, units = plain_people(1), face.units_of({12: 0.7, 25: 0.7})
+    plain = face.render(units, person, face.front_view(), 48).float()
+    for name in face.VIEW:
+        # These say where an occluder or shadow lies, and do nothing without one.
+        helped = {"occluder_x": "occluder", "occluder_y": "occluder"}
+        helped |= {"shadow_turn": "shadow", "shadow_at": "shadow"}
+        view = face.front_view()
+        before = plain
+        if name in helped:
+            view[:, face.VIEW.index(helped[name])] = 0.8
+            before = face.render(units, person, view, 48).float()
+        view[:, face.VIEW.index(name)] += 0.3
+        after = face.render(units, person, view, 48).float()
+        assert (after - before).abs().mean() > 0.15, name
+
+
+def test_compression_loses_more_the_stronger_it_is() -> None:
+    units, people = face.units_of({}).expand(3, -1, -1), plain_people(3)
+    images = face.render(units, people, face.front_view(3), 50)
+    loss = []
+    for strength in (0.0, 0.3, 1.0):
+        stored = face.compressed(images, torch.full((3,), strength))
+        one = face.compressed(images[1:2], torch.tensor([strength]))
+        assert torch.equal(stored[1:2], one)
+        loss.append(float((stored.float() - images.float()).abs().mean()))
+    assert 0 < loss[0] < 1 < loss[1] < loss[2] < 20
+    even = torch.full((1, 3, 16, 16), 77, dtype=torch.uint8)
+    assert torch.equal(face.compressed(even, torch.tensor([0.0])), even)
+
+
 def test_each_side_of_the_face_moves_alone() -> None:
     units = face.units_of({})
     units[:, 0, face.UNITS.index(12)] = 1
