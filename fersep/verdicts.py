@@ -61,8 +61,12 @@ _CELLS = {
     "similarity": ("09_similarity", "the-table"),
     "agreement": ("10_convergence", "the-control"),
     "accuracy": ("08_training", "accuracy-with-an-honest-interval"),
+    "recall": ("08_training", "who-pays-the-rare-classes"),
+    "tsne": ("11_tsne", "first-the-number"),
+    "compound": ("12_accuracy", "compound-expressions"),
+    "sweep": ("13_sweeps", "how-flat-is-flat"),
     "confusion": ("12_accuracy", "who-is-taken-for-whom"),
-    "lambda": ("13_sweeps", "id1"),
+    "lambda": ("13_sweeps", "the-sweep-over"),
     "length": ("13_sweeps", "the-length-of-the-features"),
     "transfer": ("15_transfer", "the-transfer-table"),
 }

@@ -128,7 +128,8 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[Any]], caption: str) -
     ----------
     headers : sequence of str
     rows : sequence of sequence
-        The first entry of a row names it; all are shown by ``str``.
+        The first entry of a row names it; all are shown by ``str``, but a pair
+        (text, address) as a link.
     caption : str
 
     Returns
@@ -155,12 +156,19 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[Any]], caption: str) -
                 f"a row of {len(row)} entries does not fit {len(headers)} headers: "
                 f"{row[0]}"
             )
-        name, *cells = (html.escape(str(cell)) for cell in row)
+        name, *cells = map(_cell, row)
         lines.append(f'<tr><th scope="row">{name}</th>')
         lines += [f"<td>{cell}</td>" for cell in cells]
         lines.append("</tr>")
     lines.append("</tbody></table></div>")
     return HTML("".join(lines))
+
+
+def _cell(entry: Any) -> str:
+    if isinstance(entry, tuple):
+        text, address = map(html.escape, entry)
+        return f'<a href="{address}">{text}</a>'
+    return html.escape(str(entry))
 
 
 # Small parts that several figures share.
