@@ -186,8 +186,11 @@ class Feed:
 
 
 def fits(images: Tensor, device: torch.device) -> bool:
-    """Tell whether images take less than half of the free memory of a device."""
-    if device.type == "cpu":
+    """Tell whether images take less than half of the free memory of a device.
+
+    Those that are there already do.
+    """
+    if device.type == images.device.type:
         return True
     return images.numel() * images.element_size() < free_memory(device) / 2
 

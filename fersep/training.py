@@ -25,9 +25,9 @@ from fersep.models import ExpressionNet, start_in_words
 from fersep.runs import Faces, Run, Settings, learning_rate, run_key, title, untrained
 
 __all__ = [
-    "Faces", "Run", "Settings", "Step", "augment", "check_training_data", "evaluate",
-    "fit", "learning_rate", "normalize", "pairs", "pick_device", "run_key", "title",
-    "trained", "untrained",
+    "Faces", "Run", "Settings", "State", "Step", "augment", "check_training_data",
+    "evaluate", "fit", "learning_rate", "normalize", "pairs", "pick_device",
+    "repeatable", "run_key", "title", "train_epoch", "trained", "untrained",
 ]  # fmt: skip
 
 #: Numbers that a kept history of centers may have; a longer one is left out.
@@ -160,7 +160,7 @@ def fit(
     where = pick_device(device)
     check_training_data(train, len(train.classes))
     started = time.perf_counter()
-    state = _State(train, validation, settings, where)
+    state = State(train, validation, settings, where)
     _check_extras(where, state.seen, capture, sync_batch_norm)
     if checkpoint_folder and resume:
         state.load(checkpoint_folder)
@@ -183,10 +183,10 @@ def fit(
         leave=False,
         mininterval=5,
     )
-    with _repeatable(where), _failures_said(settings, where, checkpoint_folder):
+    with repeatable(where), _failures_said(settings, where, checkpoint_folder):
         for epoch in bar:
             state.set_learning_rate(learning_rate(settings, epoch))
-            means = _train_epoch(state, step, train_on)
+            means = train_epoch(state, step, train_on)
             if not all(math.isfinite(v) for v in means):
                 raise FloatingPointError(
                     f"the loss is no longer a finite number in epoch {epoch + 1} of "
@@ -224,9 +224,7 @@ def fit(
     )
 
 
-def _train_epoch(
-    state: _State, step: Step, train_on: Callable[..., None]
-) -> list[float]:
+def train_epoch(state: State, step: Step, train_on: Callable[..., None]) -> list[float]:
     """Train on every batch; return the mean losses and the share of right answers."""
     state.model.train()
     step.sums.zero_()
@@ -248,7 +246,7 @@ def _train_epoch(
     return means
 
 
-class _State:
+class State:
     """All that changes while a network is trained; a checkpoint holds it."""
 
     def __init__(
@@ -291,6 +289,7 @@ class _State:
         return len(self.history.get("softmax_loss", []))
 
     def set_learning_rate(self, rate: float) -> None:
+        """Set η, on the device where it lies there."""
         for group in self.optimizer.param_groups:
             if isinstance(group["lr"], Tensor):
                 group["lr"].fill_(rate)
@@ -311,6 +310,7 @@ class _State:
         return row
 
     def save(self, folder: str | Path) -> None:
+        """Write a checkpoint."""
         content = {
             "of": self.of,
             "model": self.model.state_dict(),
@@ -325,6 +325,13 @@ class _State:
         checkpoints.save(folder, self.epochs, content)
 
     def load(self, folder: str | Path) -> None:
+        """Go back to the newest checkpoint, if there is one.
+
+        Raises
+        ------
+        ValueError
+            If it is one of other settings or images, or none can be read.
+        """
         content = checkpoints.load(folder)
         if content is None:
             return
@@ -551,7 +558,7 @@ def _check_extras(
 
 
 @contextmanager
-def _repeatable(where: torch.device) -> Iterator[None]:
+def repeatable(where: torch.device) -> Iterator[None]:
     """Let cuDNN use only what gives the same numbers twice."""
     if where.type != "cuda":
         yield

@@ -136,12 +136,12 @@ def test_one_seed_gives_one_result_twice_on_a_gpu(data, captured):
 @pytest.mark.parametrize("resident", [True, False])
 def test_nothing_is_read_back_inside_an_epoch(data, resident):
     where = torch.device("cuda")
-    state = training._State(*data, SETTINGS, where)
+    state = training.State(*data, SETTINGS, where)
     state.seen = Feed(data[0].images, data[0].labels, where, resident)
     step = training.Step(
         state.model, state.relative, state.optimizer, 0.9, torch.bfloat16
     )
-    training._train_epoch(state, step, step)
+    training.train_epoch(state, step, step)
 
     def watched(*batch):
         torch.cuda.set_sync_debug_mode("error")
@@ -150,7 +150,7 @@ def test_nothing_is_read_back_inside_an_epoch(data, resident):
         finally:
             torch.cuda.set_sync_debug_mode("default")
 
-    training._train_epoch(state, step, watched)
+    training.train_epoch(state, step, watched)
 
 
 @pytest.mark.gpu
