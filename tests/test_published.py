@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections import Counter
@@ -388,3 +389,30 @@ def test_outdated_code_is_noticed():
     assert verdicts.outdated({"provenance": {"code": {"fersep.equations": "old"}}})
     assert verdicts.outdated({"provenance": {"code": {"fersep.gone": "old"}}})
     assert verdicts.outdated({"provenance": {}})
+
+
+def test_rendered_and_real_faces_are_judged_apart(monkeypatch, tmp_path):
+    claim = {"key": "accuracy.gain", "direction": "above", "threshold": 0}
+
+    def run(data, gain):
+        value = {
+            "key": "accuracy.gain",
+            "mean": gain,
+            "spread": 0.1,
+            "n": 5,
+            "unit": "",
+        }
+        return {"profile": "cpu", "parameters": {"data": data}, "values": [value]}
+
+    runs = [run("rendered_basic", 1.0), run("facial_expressions", -1.0), run("", 9.0)]
+    folder = tmp_path / "results" / "cpu"
+    folder.mkdir(parents=True)
+    (folder / "some.json").write_text(json.dumps(runs))
+    monkeypatch.setenv("FERSEP_BUILD", str(tmp_path / "_build"))
+    judged = verdicts.judge_on_both(claim, verdicts.recorded_runs())
+    assert {kind: verdict for kind, (_, verdict) in judged.items()} == {
+        "rendered": "holds",
+        "real": "fails",
+    }
+    alone = verdicts.judge_on_both(claim, runs[:1])
+    assert alone["real"] == ("", verdicts.UNTRIED)
