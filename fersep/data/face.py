@@ -395,7 +395,7 @@ def _folds(s: _Stage) -> Tensor:
     dark += 0.14 * rim
     # Lips pressed (24): the skin around them bulges, above and below.
     bulge = s.spot(0.0, 0.415, 0.24, 0.045) + s.spot(0.0, 0.575, 0.2, 0.04)
-    dark += s.mean(24) * (0.4 * rim - 0.26 * bulge)
+    dark += s.mean(24) * (0.5 * rim - 0.32 * bulge)
     # Lips tight (23): upright lines around them and a pale, drawn rim.
     upright = 0.5 + 0.5 * torch.cos(s.x * (52 - 14 * (y - 0.5).abs()))
     above = _bell(((ax / 0.19) ** 2) ** 2 + ((y - 0.4) / 0.06) ** 2)
