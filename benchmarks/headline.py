@@ -167,13 +167,17 @@ def slice_of_ours(
     state.model.train()
     state.set_learning_rate(1e-4)
     done, start, begun = 0, 0.0, time.perf_counter()
+
+    def drawn() -> list[Tensor]:
+        n, shape = len(state.seen.labels), tuple(state.seen.images.shape[2:])
+        return draw_epoch(n, scale.batch_size, shape, state.generator)
+
+    # Both lengths of batch first: each is recorded, or compiled, when it comes.
+    draws = drawn()
+    for batch in state.seen.batches([draws[0], draws[-1]]):
+        take(*batch)
     while True:
-        draws = draw_epoch(
-            len(state.seen.labels),
-            scale.batch_size,
-            tuple(state.seen.images.shape[2:]),
-            state.generator,
-        )
+        draws = drawn()
         for images, labels, rows in state.seen.batches(draws):
             take(images, labels, rows)
             done += 1
