@@ -58,6 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, ArithmeticError, MemoryError) as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on, train with --resume", file=sys.stderr)
+        return 130
     return 0
 
 
