@@ -620,6 +620,29 @@ def test_a_fault_is_named_and_nothing_else_is_lost(layout, fault, outcome, tmp_p
         assert name in str(said[0].message)
 
 
+@pytest.mark.parametrize(
+    ("layout", "folder"),
+    [
+        ("raf_db_basic", "basic/Image/aligned"),
+        ("affectnet", "Manually_Annotated"),
+        ("affectnet, newer", "val_set"),
+        ("facial_expressions", "images"),
+    ],
+)
+def test_a_folder_that_is_a_link_out_of_the_root_is_refused(layout, folder, tmp_path):
+    made = written(layout, tmp_path)
+    (made.root / folder).rename(tmp_path / "away")
+    (made.root / folder).symlink_to(tmp_path / "away")
+    with pytest.raises(DataError, match="is a link that leaves the root .*; put"):
+        survey(made)
+
+
+def test_a_root_that_is_a_link_is_read(tmp_path):
+    made = written("raf_db_basic", tmp_path)
+    (tmp_path / "link").symlink_to(made.root)
+    assert total(data.survey(made.name, tmp_path / "link", 16)) == len(made.labels)
+
+
 @pytest.mark.parametrize("layout", ["fer2013", "fer2013, icml"])
 def test_a_row_given_twice_is_two_images_of_one_group(layout, tmp_path):
     made = written(layout, tmp_path)

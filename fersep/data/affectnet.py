@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -128,18 +128,25 @@ def listed(name: str, root: Path) -> Listing:
             "folder as it was unpacked"
         )
     return Listing(
-        [path for path, _, _, _ in rows],
-        [BASIC_CLASSES.index(code) for _, _, code, _ in rows],
-        [str(path.relative_to(root)) for path, _, _, _ in rows],
-        [split for _, _, _, split in rows],
+        [row.path for row in rows],
+        [BASIC_CLASSES.index(row.code) for row in rows],
+        [row.name for row in rows],
+        [row.split for row in rows],
         BASIC_CLASSES,
         skipped,
         PUBLISHED[name],
-        [box for _, box, _, _ in rows],
+        [row.box for row in rows],
     )
 
 
-Row = tuple[Path, tuple[float, float, float, float] | None, str, str]
+class Row(NamedTuple):
+    """One face: the image it is cut from, where, its class and split."""
+
+    name: str
+    path: Path
+    box: tuple[float, float, float, float] | None
+    code: str
+    split: str
 
 
 def _first(root: Path, lists: Path, skipped: Skipped) -> list[Row]:
@@ -190,7 +197,7 @@ def _first(root: Path, lists: Path, skipped: Skipped) -> list[Row]:
     others = [image for image in files.paths if image not in named]
     skipped["image file without a row"].extend(others)
     return [
-        (files.paths[image], (x, y, x + width, y + height), code, split)
+        Row(image, files.paths[image], (x, y, x + width, y + height), code, split)
         for (image, x, y, width, height), (code, split) in agreed(said, skipped).items()
     ]
 
@@ -275,7 +282,7 @@ def _newer(root: Path, skipped: Skipped) -> list[Row]:
             elif code not in CODES:
                 skipped["unknown label"].append(row)
             else:
-                rows.append((path, None, CODES[code], split))
+                rows.append(Row(row, path, None, CODES[code], split))
         bare = [
             f"{place}/annotations/{note}"
             for note in notes.paths

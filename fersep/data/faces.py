@@ -694,6 +694,11 @@ class Files:
     suffixes : set of str, optional
         Other endings than those of images, in lower case.
 
+    Raises
+    ------
+    DataError
+        If the folder itself is a link out of the root.
+
     Attributes
     ----------
     paths : dict of str to Path
@@ -709,6 +714,11 @@ class Files:
     ) -> None:
         self.paths: dict[str, Path] = {}
         inside = os.path.realpath(root)
+        if not Path(os.path.realpath(folder)).is_relative_to(inside):
+            raise DataError(
+                f"{folder} is a link that leaves the root {root}; put the folder "
+                "itself there"
+            )
 
         def walk(place: str, above: str, chain: tuple[str, ...]) -> None:
             with os.scandir(place) as found:
