@@ -44,6 +44,29 @@ def test_replayed_steps_leave_no_trace_of_their_warm_up(data, monkeypatch, chang
     assert sorted(made[0].recorded) == [8, 16]
 
 
+def test_the_optimizer_of_a_gpu_replays_and_resumes(data, monkeypatch, tmp_path):
+    """On a GPU η is a tensor and the step of SGD is fused; a CPU can do both."""
+
+    def fused(model, settings):
+        return torch.optim.SGD(
+            model.parameters(),
+            lr=torch.tensor(settings.lr),
+            momentum=settings.momentum,
+            weight_decay=settings.weight_decay,
+            fused=True,
+        )
+
+    monkeypatch.setattr(training, "_optimizer", fused)
+    monkeypatch.setattr(training, "Captured", capture.Replayed)
+    monkeypatch.setattr(training, "_check_extras", lambda *a: None)
+    plain = training.fit(*data, SETTINGS, device="cpu", checkpoint_folder=tmp_path)
+    graph = training.fit(*data, SETTINGS, device="cpu", capture=True)
+    assert same(graph, plain)
+    (tmp_path / "epoch-00002.pt").unlink()
+    again = {"checkpoint_folder": tmp_path, "resume": True, "capture": True}
+    assert same(training.fit(*data, SETTINGS, device="cpu", **again), plain)
+
+
 def test_a_forgotten_tensor_would_show(data, monkeypatch):
     plain = training.fit(*data, SETTINGS, device="cpu")
     monkeypatch.setattr(training, "Captured", capture.Replayed)
