@@ -71,8 +71,8 @@ class Settings:
         follow its features without acting on them.
     alpha, rule, init
         Of `fersep.losses.make_loss`.
-    loss : {"separate", "intra", "inter", "center", "island", "locality"}
-        What is added to the softmax loss; the separate loss or a relative.
+    loss : str
+        One of `fersep.losses.LOSSES`. What is added to the softmax loss; the separate loss or a relative.
     seed : int
         Sets the first weights and centers, the order of images and their changes.
     arch, width, feature_dim, feature_relu, weights

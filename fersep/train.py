@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fersep import checkpoints, data, distributed, training
+from fersep.losses import FIRST_CENTERS, LOSSES
 from fersep.training import Run, Settings
 
 DESCRIPTION = """\
@@ -39,14 +40,14 @@ HELP = {
     "lam": "λ of Eq. 9; 0 is the softmax loss alone",
     "alpha": "α of Eq. 8; 0 holds the centers still",
     "rule": "of the centers: exact, published, mean",
-    "init": "first centers: sphere, normal, uniform, simplex, means",
+    "init": f"first centers: {', '.join(FIRST_CENTERS)}",
     "seed": "of the first weights and centers, the order of images and their changes",
     "arch": "resnet18 or resnet34",
     "width": "channels of the first stage; 64 is the real ResNet",
     "feature_dim": "length of an extra feature layer; without it, 8 times the width",
     "feature_relu": "put a ReLU behind the extra feature layer",
     "weights": "imagenet, or a file with a state dictionary; without it, from scratch",
-    "loss": "separate, intra, inter, center, island, locality",
+    "loss": ", ".join(LOSSES),
     "precision": "of the network: auto, float32, bfloat16",
 }
 
