@@ -72,7 +72,7 @@ class Settings:
     alpha, rule, init
         Of `fersep.losses.make_loss`.
     loss : str
-        One of `fersep.losses.LOSSES`. What is added to the softmax loss; the separate loss or a relative.
+        What is added to the softmax loss: one of `fersep.losses.LOSSES`.
     seed : int
         Sets the first weights and centers, the order of images and their changes.
     arch, width, feature_dim, feature_relu, weights
