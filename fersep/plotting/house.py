@@ -151,7 +151,11 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[Any]], caption: str) -
         '<div class="fersep-table"><table class="table">',
         f"<caption>{html.escape(caption)}</caption>",
         "<thead><tr>",
-        *(f'<th scope="col">{html.escape(head)}</th>' for head in headers),
+        # An empty header would be read aloud as a heading of nothing.
+        *(
+            f'<th scope="col">{html.escape(head)}</th>' if head else "<td></td>"
+            for head in headers
+        ),
         "</tr></thead><tbody>",
     ]
     for row in rows:
