@@ -100,13 +100,13 @@ _FURTHER = IMAGES_PER_PERSON * 2**40
 #: Spread of each part of a view; shares of grey, occluded, shadowed, compressed and
 #: stray-unit images; intensity of the weakest shown unit.
 _SPREADS = {
-    "yaw": (0.1, 0.2, 0.45), "pitch": (0.06, 0.1, 0.22), "roll": (0.06, 0.1, 0.25),
+    "yaw": (0.1, 0.22, 0.45), "pitch": (0.06, 0.11, 0.22), "roll": (0.06, 0.11, 0.25),
     "zoom": (0.04, 0.07, 0.14), "shift": (0.03, 0.05, 0.1), "light": (0.3, 0.7, 1.2),
-    "contrast": (0.1, 0.2, 0.4), "brightness": (0.08, 0.12, 0.25),
-    "warmth": (0.05, 0.1, 0.2), "blur": (0.0, 0.7, 1.0), "noise": (0.01, 0.02, 0.05),
-    "grey": (0.0, 0.08, 0.2), "occluder": (0.0, 0.08, 0.3), "stray": (0.0, 0.04, 0.1),
-    "weakest": (0.4, 0.4, 0.25), "shadow": (0.0, 0.15, 0.3),
-    "compression": (0.0, 0.2, 0.4),
+    "contrast": (0.1, 0.22, 0.4), "brightness": (0.08, 0.14, 0.25),
+    "warmth": (0.05, 0.1, 0.2), "blur": (0.0, 0.8, 1.0), "noise": (0.01, 0.025, 0.05),
+    "grey": (0.0, 0.1, 0.2), "occluder": (0.0, 0.22, 0.35), "stray": (0.0, 0.06, 0.1),
+    "weakest": (0.4, 0.25, 0.2), "shadow": (0.0, 0.2, 0.35),
+    "compression": (0.0, 0.25, 0.5),
 }  # fmt: skip
 
 DIFFICULTIES: dict[str, dict[str, float]] = {
@@ -290,7 +290,7 @@ def bayes_accuracy(name: str, counts: str = "raf") -> float:
 
     All 2^17 sets of units are gone through, so the number is exact. It bounds what an
     image can tell: units are drawn from the expression, all the rest of an image is not
-    (but for stray units, which are weaker than any shown one).
+    (but for stray units, which are weak).
     """
     codes = [unit_name(name, label) for label in range(len(CLASSES[name]))]
     joint = torch.tensor(class_counts(name, counts), dtype=torch.float64)[:, None]
