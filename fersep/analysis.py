@@ -306,9 +306,8 @@ def in_words(change: Interval, digits: int = 2, unit: str = "") -> str:
     if change.n == 1:
         return f"changed by {mean} in a single pair of runs, which cannot show a spread"
     bounds = f"{change.low:+.{digits}f} to {change.high:+.{digits}f}".replace("-", "−")
-    text = f"{mean} (95 % interval {bounds}, {change.n} pairs)"
-    if change.low > 0:
-        return f"rose by {text}"
-    if change.high < 0:
-        return f"fell by {text}"
-    return f"showed no clear change: {text}"
+    behind = f"(95 % interval {bounds}, {change.n} pairs)"
+    if change.low > 0 or change.high < 0:
+        verb = "rose" if change.low > 0 else "fell"
+        return f"{verb} by {mean.lstrip('+−')} {behind}"
+    return f"showed no clear change: {mean} {behind}"

@@ -110,8 +110,8 @@ def test_words_claim_no_more_than_the_interval():
     up = analysis.paired_test([1, 1, 1, 1], [2, 2.1, 1.9, 2])
     down = analysis.paired_test([2, 2.1, 1.9, 2], [1, 1, 1, 1])
     open_ = analysis.paired_test([1, 1, 1, 1], [2, 0, 2, 0.1])
-    assert analysis.in_words(up).startswith("rose by +1.00")
-    assert analysis.in_words(down, 1, "points").startswith("fell by −1.0 points")
+    assert analysis.in_words(up).startswith("rose by 1.00")
+    assert analysis.in_words(down, 1, "points").startswith("fell by 1.0 points")
     assert analysis.in_words(open_).startswith("showed no clear change")
 
 
