@@ -7,10 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from playwright.sync_api import Browser, sync_playwright
 from site_checks import browser_path
 
 pytest_plugins = ["pytester", "no_skips"]
+
+# Some tests fork, and a forked child waits forever for the threads of its parent.
+# Chapters run in processes of their own and keep all cores.
+torch.set_num_threads(1)
 
 # The tests say themselves which profile they run.
 os.environ.pop("FERSEP_PROFILE", None)
@@ -29,11 +34,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip the tests marked `gpu` on a machine without one."""
-    if item.get_closest_marker("gpu"):
-        import torch
-
-        if not torch.cuda.is_available():
-            pytest.skip("needs a CUDA device")
+    if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
 
 
 @pytest.fixture(scope="session")
