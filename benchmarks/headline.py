@@ -27,6 +27,7 @@ import sys  # noqa: E402
 from collections.abc import Callable, Iterator  # noqa: E402
 from contextlib import contextmanager  # noqa: E402
 from dataclasses import asdict, dataclass, replace  # noqa: E402
+from itertools import islice  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
@@ -160,38 +161,46 @@ def ours(
     return state, step, graph(step, whole.state) if captured else step
 
 
+def timed(steps: Iterator[None], scale: Scale, where: torch.device) -> dict[str, float]:
+    """Time a slice of steps after a warm-up; the device is waited for at both ends."""
+    begun = time.perf_counter()
+    for _ in islice(steps, scale.warm_up):
+        pass
+    wait(where)
+    start = time.perf_counter()
+    for _ in islice(steps, scale.slice_steps):
+        pass
+    wait(where)
+    return {
+        "steps": scale.slice_steps,
+        "seconds per step": (time.perf_counter() - start) / scale.slice_steps,
+        "start": start - begun,
+    }
+
+
 def slice_of_ours(
     scale: Scale, state: training.State, take: Take, where: torch.device
 ) -> dict[str, float]:
     """Time a step over a slice; the tail batches of epochs are among them."""
     state.model.train()
     state.set_learning_rate(1e-4)
-    done, start, begun = 0, 0.0, time.perf_counter()
 
     def drawn() -> list[Tensor]:
         n, shape = len(state.seen.labels), tuple(state.seen.images.shape[2:])
         return draw_epoch(n, scale.batch_size, shape, state.generator)
 
-    # Both lengths of batch first: each is recorded, or compiled, when it comes.
-    draws = drawn()
-    for batch in state.seen.batches([draws[0], draws[-1]]):
-        take(*batch)
-    while True:
+    def steps() -> Iterator[None]:
+        # Both lengths of batch first: each is recorded, or compiled, when it comes.
         draws = drawn()
-        for images, labels, rows in state.seen.batches(draws):
-            take(images, labels, rows)
-            done += 1
-            if done == scale.warm_up:
-                wait(where)
-                start = time.perf_counter()
-            if done == scale.warm_up + scale.slice_steps:
-                wait(where)
-                spent = time.perf_counter() - start
-                return {
-                    "steps": scale.slice_steps,
-                    "seconds per step": spent / scale.slice_steps,
-                    "start": start - begun,
-                }
+        for batch in state.seen.batches([draws[0], draws[-1]]):
+            take(*batch)
+        while True:
+            draws = drawn()
+            for images, labels, rows in state.seen.batches(draws):
+                take(images, labels, rows)
+                yield
+
+    return timed(steps(), scale, where)
 
 
 class Textbook(nn.Module):
@@ -262,31 +271,23 @@ def slice_of_plain(
         pin_memory=where.type == "cuda",
         persistent_workers=workers > 0,
     )
-    done, start, begun = 0, 0.0, time.perf_counter()
-    while True:
-        for images, labels in loader:
-            x = images.to(where, non_blocking=True)
-            y = labels.to(where, non_blocking=True)
-            if mixed:
-                x = x.contiguous(memory_format=torch.channels_last)
-            with torch.autocast(where.type, torch.bfloat16, enabled=mixed):
-                logits = model(x)
-            value = loss(kept["x"].float(), logits.float(), y)
-            optimizer.zero_grad()
-            value.backward()
-            optimizer.step()
-            done += 1
-            if done == scale.warm_up:
-                wait(where)
-                start = time.perf_counter()
-            if done == scale.warm_up + scale.slice_steps:
-                wait(where)
-                spent = time.perf_counter() - start
-                return {
-                    "steps": scale.slice_steps,
-                    "seconds per step": spent / scale.slice_steps,
-                    "start": start - begun,
-                }
+
+    def steps() -> Iterator[None]:
+        while True:
+            for images, labels in loader:
+                x = images.to(where, non_blocking=True)
+                y = labels.to(where, non_blocking=True)
+                if mixed:
+                    x = x.contiguous(memory_format=torch.channels_last)
+                with torch.autocast(where.type, torch.bfloat16, enabled=mixed):
+                    logits = model(x)
+                value = loss(kept["x"].float(), logits.float(), y)
+                optimizer.zero_grad()
+                value.backward()
+                optimizer.step()
+                yield
+
+    return timed(steps(), scale, where)
 
 
 @contextmanager
