@@ -379,7 +379,7 @@ def _folds(s: _Stage) -> Tensor:
     dark += s.both(s.unit(10)) * ten
     # Corners drawn down (15): lines below them. Stretched (20): lines beside them.
     down = s.line(ax - 0.31 - 0.35 * (y - 0.6), 0.032) * _box((y - 0.68) / 0.085)
-    dark += s.both(0.42 * s.unit(15)) * down
+    dark += s.both(0.5 * s.unit(15)) * down
     beside = s.line(ax - 0.49 + 1.2 * (y - 0.52) ** 2, 0.028)
     beside *= _box((y - 0.52) / 0.14)
     dark += s.both(0.5 * s.unit(20)) * beside
@@ -510,7 +510,7 @@ def _mouth(s: _Stage, picture: Tensor) -> None:
     x = s.x - 0.06 * s.view["yaw"]
     across = x / wide
     square = across**2
-    pull = -0.19 * s.unit(12) + 0.15 * s.unit(15) + 0.07 * s.unit(20) - 0.025
+    pull = -0.19 * s.unit(12) + 0.19 * s.unit(15) + 0.07 * s.unit(20) - 0.025
     corner = s.both(pull) + 0.03 * u[17]
     y = s.y - 0.5 + 0.06 * u[17] + 0.01 * u[10] - 0.01 * u[20]
     middle = corner * (square - 0.45).clamp(max=0.7)
