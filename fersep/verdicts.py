@@ -63,6 +63,7 @@ _CELLS = {
     "accuracy": ("08_training", "accuracy-with-an-honest-interval"),
     "recall": ("08_training", "who-pays-the-rare-classes"),
     "tsne": ("11_tsne", "first-the-number"),
+    "basic": ("12_accuracy", "basic-expressions"),
     "compound": ("12_accuracy", "compound-expressions"),
     "sweep": ("13_sweeps", "how-flat-is-flat"),
     "confusion": ("12_accuracy", "who-is-taken-for-whom"),
