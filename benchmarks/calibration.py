@@ -69,7 +69,7 @@ def calibrated(
         "recall": dict(zip(test.classes, recall.tolist(), strict=True)),
         "confusion": matrix.tolist(),
         "majority_accuracy": analysis.majority_accuracy(matrix),
-        "bayes_accuracy": 100 * rendered.bayes_accuracy(name),
+        "bayes_accuracy": 100 * rendered.bayes_accuracy(name, difficulty=difficulty),
         "band": [low, high],
         "in_band": low <= test_accuracy.mean <= high,
         "every_class_recalled": bool((recall > 0).all()),

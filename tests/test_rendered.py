@@ -185,34 +185,40 @@ def test_person_and_expression_are_independent(name: str) -> None:
     assert doubt(skin, labels) < 1e-4
 
 
+@pytest.mark.parametrize("difficulty", ["easy", "default"])
 @pytest.mark.parametrize("name", ["rendered_basic", "rendered_compound"])
-def test_the_true_units_nearly_reach_the_bayes_limit(name: str) -> None:
+def test_the_true_units_nearly_reach_the_bayes_limit(
+    name: str, difficulty: str
+) -> None:
     n = 12_000
     labels = rendered.labels_of(name, n)
     codes = [rendered.unit_name(name, int(label)) for label in labels]
     index = torch.arange(n)
-    units = rendered.action_units(codes, 0, index, index // 6, "default").mean(1)
+    units = rendered.action_units(codes, 0, index, index // 6, difficulty).mean(1)
+    units = (units > 0).float()
     half = n // 2
     model = LogisticRegression(C=100, max_iter=500)
     model.fit(units[:half].numpy(), labels[:half].numpy())
     got = model.score(units[half:].numpy(), labels[half:].numpy())
-    limit = rendered.bayes_accuracy(name)
+    limit = rendered.bayes_accuracy(name, difficulty=difficulty)
     assert limit - 0.03 < got < limit + 0.01
 
 
-def test_the_bayes_limit_is_the_rate_of_the_best_guess() -> None:
+@pytest.mark.parametrize("difficulty", ["easy", "hard"])
+def test_the_bayes_limit_is_the_rate_of_the_best_guess(difficulty: str) -> None:
     name, n = "rendered_compound", 40_000
     counts = torch.tensor(rendered.class_counts(name), dtype=torch.float64)
     labels = rendered.labels_of(name, n)
     codes = [rendered.unit_name(name, label) for label in range(len(counts))]
-    chance = rendered.expected_units(codes).double()
+    chance = rendered.expected_units(codes, difficulty).double()
     generator = torch.Generator().manual_seed(0)
     draw = torch.rand(n, len(face.UNITS), generator=generator, dtype=torch.float64)
     shown = (draw < chance[labels]).double()
     log = shown @ chance.log().clamp(min=-99).T
     log = log + (1 - shown) @ (1 - chance).log().clamp(min=-99).T
     right = ((log + counts.log()).argmax(1) == labels).double().mean()
-    assert abs(float(right) - rendered.bayes_accuracy(name)) < 0.005
+    limit = rendered.bayes_accuracy(name, difficulty=difficulty)
+    assert abs(float(right) - limit) < 0.005
 
 
 def test_class_counts_can_be_swapped_and_balanced() -> None:
@@ -292,16 +298,21 @@ def test_pixels_do_not_depend_on_the_number_of_threads(
     assert torch.get_num_threads() == threads
 
 
-def test_units_follow_the_table() -> None:
+@pytest.mark.parametrize("difficulty", ["easy", "default", "hard"])
+def test_units_follow_the_table(difficulty: str) -> None:
     index = torch.arange(20_000)
-    units = rendered.action_units(
-        ["HA"] * len(index), 0, index, index // 6, difficulty="easy"
-    )
+    units = rendered.action_units(["HA"] * len(index), 0, index, index // 6, difficulty)
     shown = (units.mean(1) > 0).float().mean(0)
-    want = rendered.expected_units(["HA"])[0]
+    want = rendered.expected_units(["HA"], difficulty)[0]
     assert (shown - want).abs().max() < 0.02
+    listed = want > 0.2
+    assert listed.sum() == 3
+    assert len(set(want[~listed].tolist())) == 1
     strength = units.mean(1)[:, face.UNITS.index(12)]
-    assert 0.3 < float(strength[strength > 0].min()) < float(strength.max()) <= 1
+    weakest = rendered.DIFFICULTIES[difficulty]["weakest"]
+    assert (
+        0.7 * weakest < float(strength[strength > 0].min()) < float(strength.max()) <= 1
+    )
 
 
 def test_hashed_numbers_are_uniform_and_unrelated() -> None:
