@@ -101,13 +101,13 @@ _FURTHER = IMAGES_PER_PERSON * 2**40
 #: images; intensity of the weakest shown unit; probability of a stray unit, which the
 #: table does not list: it leaves out what fewer than a fifth of the people show.
 _SPREADS = {
-    "yaw": (0.1, 0.27, 0.45), "pitch": (0.06, 0.11, 0.22), "roll": (0.06, 0.11, 0.25),
-    "zoom": (0.04, 0.07, 0.14), "shift": (0.03, 0.05, 0.1), "light": (0.3, 0.8, 1.2),
-    "contrast": (0.1, 0.25, 0.4), "brightness": (0.08, 0.14, 0.25),
-    "warmth": (0.05, 0.1, 0.2), "blur": (0.0, 1.0, 1.3), "noise": (0.01, 0.035, 0.06),
-    "grey": (0.0, 0.1, 0.2), "occluder": (0.0, 0.45, 0.6), "stray": (0.0, 0.1, 0.15),
-    "weakest": (0.4, 0.25, 0.2), "shadow": (0.0, 0.4, 0.55),
-    "compression": (0.0, 0.25, 0.5),
+    "yaw": (0.1, 0.33, 0.45), "pitch": (0.06, 0.11, 0.22), "roll": (0.06, 0.12, 0.25),
+    "zoom": (0.04, 0.09, 0.14), "shift": (0.03, 0.06, 0.1), "light": (0.3, 1.0, 1.2),
+    "contrast": (0.1, 0.3, 0.4), "brightness": (0.08, 0.14, 0.25),
+    "warmth": (0.05, 0.1, 0.2), "blur": (0.0, 1.25, 1.5), "noise": (0.01, 0.065, 0.09),
+    "grey": (0.0, 0.1, 0.2), "occluder": (0.0, 0.5, 0.6), "stray": (0.0, 0.03, 0.1),
+    "weakest": (0.4, 0.25, 0.2), "shadow": (0.0, 0.45, 0.55),
+    "compression": (0.0, 0.4, 0.5),
 }  # fmt: skip
 
 DIFFICULTIES: dict[str, dict[str, float]] = {
