@@ -23,12 +23,18 @@ CHAPTER = Path(__file__).resolve().parents[1] / "book" / "16_verdict.ipynb"
 def record(profile: str, data: str) -> dict:
     """Return a record that could not be clearer: 5 points gained, give or take 0.1."""
     return {
-        "chapter": "08_training",
+        "chapter": "12_accuracy",
         "profile": profile,
         "parameters": {"data": data, "lam": 0.9, "width": 64},
         "checks": [],
         "values": [
-            {"key": "accuracy.gain", "mean": 5.0, "spread": 0.1, "n": 5, "unit": "%"},
+            {
+                "key": "basic.accuracy.gain",
+                "mean": 5.0,
+                "spread": 0.1,
+                "n": 5,
+                "unit": "%",
+            },
             {
                 "key": "similarity.inter.gain",
                 "mean": 0.2,
@@ -73,13 +79,14 @@ def write(path: Path, content) -> None:
 def test_without_any_record(tmp_path, monkeypatch):
     found, page = judged(tmp_path, monkeypatch)
     assert found["verdict.holds"] == found["verdict.fails"] == 0
-    assert page.count("not measured") == 2 * found["verdict.claims"]
+    # Each claim on two kinds of faces, and one claim under three rules in two sources.
+    assert page.count("not measured") == 2 * found["verdict.claims"] + 2 * 3
     assert "needs RAF-DB" in page
 
 
 def test_smoke_shows_numbers_and_judges_nobody(tmp_path, monkeypatch):
     write(
-        tmp_path / "_build" / "records" / "08_training.json",
+        tmp_path / "_build" / "records" / "12_accuracy.json",
         record("smoke", "rendered_basic"),
     )
     found, page = judged(tmp_path, monkeypatch)
@@ -91,7 +98,7 @@ def test_smoke_shows_numbers_and_judges_nobody(tmp_path, monkeypatch):
 
 def test_build_and_recorded_runs_stay_apart(tmp_path, monkeypatch):
     write(
-        tmp_path / "_build" / "records" / "08_training.json",
+        tmp_path / "_build" / "records" / "12_accuracy.json",
         record("smoke", "rendered_basic"),
     )
     write(
