@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2_contingency
-from sklearn.linear_model import LogisticRegression
+from sklearn.ensemble import ExtraTreesClassifier
 
 from fersep import data
 from fersep.data import face, rendered
@@ -195,9 +195,9 @@ def test_the_true_units_nearly_reach_the_bayes_limit(
     codes = [rendered.unit_name(name, int(label)) for label in labels]
     index = torch.arange(n)
     units = rendered.action_units(codes, 0, index, index // 6, difficulty).mean(1)
-    units = (units > 0).float()
     half = n // 2
-    model = LogisticRegression(C=100, max_iter=500)
+    # Trees, because a weak unit says as much as a strong one.
+    model = ExtraTreesClassifier(200, min_samples_leaf=3, random_state=0)
     model.fit(units[:half].numpy(), labels[:half].numpy())
     got = model.score(units[half:].numpy(), labels[half:].numpy())
     limit = rendered.bayes_accuracy(name, difficulty=difficulty)
@@ -311,7 +311,7 @@ def test_units_follow_the_table(difficulty: str) -> None:
     strength = units.mean(1)[:, face.UNITS.index(12)]
     weakest = rendered.DIFFICULTIES[difficulty]["weakest"]
     assert (
-        0.7 * weakest < float(strength[strength > 0].min()) < float(strength.max()) <= 1
+        0.8 * weakest < float(strength[strength > 0].min()) < float(strength.max()) <= 1
     )
 
 
