@@ -20,8 +20,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from fersep import analysis, training
-from fersep.data import load_splits, rendered
+from fersep import analysis, rendered, training
+from fersep.data import load_splits
 
 BAND = {"rendered_basic": (80, 90), "rendered_compound": (50, 65)}
 

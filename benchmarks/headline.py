@@ -5,7 +5,7 @@
 
 RAF-DB's size: 12,271 training and 3,068 test images, ResNet18 with random weights,
 batches of 100, softmax and separate loss, centers moved at every step, 60 epochs. The
-images are drawn on the device by `fersep.data.face`; no photograph takes part. Each
+images are drawn on the device by `fersep.rendered.face`; no photograph takes part. Each
 part writes its own file as it ends, and each fits into ten minutes on an H200.
 
 A *whole* time is one of all steps of a training. A *slice* is at least 300 steps after
@@ -32,21 +32,27 @@ from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
 import torch  # noqa: E402
+from fersep.capture import Captured, Replayed  # noqa: E402
+from fersep_book import published  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 from torch.utils.data import DataLoader, Dataset  # noqa: E402
 from torchvision.models import resnet18  # noqa: E402
 from torchvision.transforms import v2  # noqa: E402
 
-from fersep import analysis, records, training  # noqa: E402
-from fersep.capture import Captured, Replayed  # noqa: E402
-from fersep.data import rendered  # noqa: E402
-from fersep.feeding import COLOR_MEAN, COLOR_STD, draw_epoch  # noqa: E402
+from fersep import (  # noqa: E402
+    analysis,
+    provenance,
+    rendered,
+    training,
+)
+from fersep.data import BASIC_CLASSES  # noqa: E402
 from fersep.losses import CenterBasedLoss  # noqa: E402
+from fersep.training.batches import COLOR_MEAN, COLOR_STD, draw_epoch  # noqa: E402
 
 IMPORTED = time.time()
 
-CLASSES = records.BASIC_CLASSES
+CLASSES = BASIC_CLASSES
 
 
 @dataclass(frozen=True)
@@ -409,7 +415,7 @@ def raf(size: int, scale: Scale, where: torch.device) -> dict[str, Any]:
         "seconds from the start of Python to the trained network": total,
         "whole": whole,
         "slices": timed_forms(scale, train, test, settings, where),
-        "the paper's minutes": records.published_number("time.rafdb.minutes"),
+        "the paper's minutes": published.number("time.rafdb.minutes"),
     }
 
 
@@ -430,7 +436,7 @@ def affectnet(size: int, scale: Scale, where: torch.device) -> dict[str, Any]:
         "images": list(scale.affectnet),
         "seconds to draw the images": time.perf_counter() - begun,
         "slices": timed_forms(scale, train, test, settings, where),
-        "the paper's hours": records.published_number("time.affectnet.hours"),
+        "the paper's hours": published.number("time.affectnet.hours"),
     }
 
 
@@ -526,7 +532,7 @@ def main(arguments: list[str] | None = None) -> int:
         whole = {
             "part": name,
             "tiny": order.tiny,
-            "provenance": records.provenance(device=str(where)),
+            "provenance": provenance.provenance(device=str(where)),
             "processor cores": os.cpu_count(),
             **found,
             "seconds of this part": time.perf_counter() - begun,

@@ -30,7 +30,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from fersep import equations, records
+from fersep import equations, provenance
 from fersep.losses import CenterLoss, SeparateLoss
 from fersep.models import expression_net
 
@@ -515,7 +515,7 @@ def main() -> None:
                 "values": values,
                 "share": share,
                 "goals": reached,
-                "provenance": records.provenance(device),
+                "provenance": provenance.provenance(device),
             },
         )
 

@@ -23,8 +23,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fersep import records
-from fersep.data import face, rendered
+from fersep import provenance, rendered
+from fersep.rendered import face
 
 #: The commit that brought the first version of the renderer.
 FIRST = "64b0c7f"
@@ -121,7 +121,7 @@ def main() -> None:
         whole_set(100, 500, "cuda")
         result["100 px, GPU"] = whole_set(100, 12_271, "cuda")
         result["GPU"] = torch.cuda.get_device_name()
-    result["provenance"] = records.provenance()
+    result["provenance"] = provenance.provenance()
     print(json.dumps(result, indent=1))
 
 

@@ -21,8 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from fersep import records
-from fersep.data import rendered
+from fersep import provenance, rendered
 from fersep.models import expression_net
 from fersep.training import normalize
 
@@ -101,7 +100,7 @@ def main() -> None:
                 "image_size": SIZE,
                 "width": args.width,
                 "epochs": EPOCHS,
-                "provenance": records.provenance(),
+                "provenance": provenance.provenance(),
             },
             indent=1,
         )

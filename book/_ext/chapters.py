@@ -11,8 +11,7 @@ from typing import Any
 
 import nbformat
 import yaml
-
-from fersep import records
+from fersep_book import records
 
 PROFILES = ("smoke", "cpu", "gpu")
 TYPES = {"int": int, "float": (int, float), "str": str, "bool": bool}

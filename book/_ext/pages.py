@@ -8,8 +8,7 @@ from pathlib import Path
 
 import nbformat
 from chapters import Chapter
-
-from fersep.records import RECORD_MIME
+from fersep_book.records import RECORD_MIME
 
 # What the theme writes, and what a screen reader needs instead.
 MENDS = (

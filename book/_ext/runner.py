@@ -15,9 +15,8 @@ from typing import Any
 import nbformat
 import psutil
 from chapters import BookError, Chapter, chapters, profile, run_key
+from fersep_book import records
 from filelock import FileLock, Timeout
-
-from fersep import records
 
 WALL_CLOCK = {
     "smoke": 600,

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from fersep.data.classes import BASIC_CLASSES, COMPOUND_CLASSES
 from fersep.data.faces import (
     SPLITS,
     Card,
@@ -30,6 +31,8 @@ from fersep.data.faces import (
 )
 
 __all__ = [
+    "BASIC_CLASSES",
+    "COMPOUND_CLASSES",
     "NAMES",
     "SPLITS",
     "Card",
@@ -44,8 +47,8 @@ __all__ = [
 
 #: Data set -> the module that loads it.
 NAMES = {
-    "rendered_basic": "fersep.data.rendered",
-    "rendered_compound": "fersep.data.rendered",
+    "rendered_basic": "fersep.rendered",
+    "rendered_compound": "fersep.rendered",
     "raf_db_basic": "fersep.data.raf_db",
     "raf_db_compound": "fersep.data.raf_db",
     "affectnet": "fersep.data.affectnet",

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fersep.data.classes import BASIC_CLASSES
 from fersep.data.faces import (
     Card,
     Counts,
@@ -36,7 +37,6 @@ from fersep.data.faces import (
     no_file,
     text_lines,
 )
-from fersep.records import BASIC_CLASSES
 
 #: Label in the files -> class. Anger and disgust stand the other way round than in the
 #: paper.

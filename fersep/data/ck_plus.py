@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from fersep.data.classes import BASIC_CLASSES
 from fersep.data.faces import (
     SUFFIXES,
     Card,
@@ -36,7 +37,6 @@ from fersep.data.faces import (
     left_out,
     square_image,
 )
-from fersep.records import BASIC_CLASSES
 
 #: Label in the files -> class. 0 would be neutral, and no sequence has it.
 CODES = {1: "AN", 3: "DI", 4: "FE", 5: "HA", 6: "SA", 7: "SU"}

@@ -46,7 +46,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from fersep import records
+from fersep import provenance, storage
 
 SPLITS = ("train", "validation", "test")
 SHARES = (0.7, 0.1, 0.2)
@@ -563,9 +563,9 @@ def decoded(
         part = listing.parts[i] if listing.parts else None
         known = f"{_below(root, path)}\0{group}\0{part}\0"
         stamp.update(known.encode(errors="surrogateescape"))
-    folder = records.build_dir() / "data" / f"{name}-{stamp.hexdigest()[:20]}"
+    folder = storage.build_folder() / "data" / f"{name}-{stamp.hexdigest()[:20]}"
     # Another process may finish the same folder first.
-    with suppress(FileExistsError), records.whole_folder(folder) as part:
+    with suppress(FileExistsError), storage.whole_folder(folder) as part:
         _decode_all(name, listing, image_size, part)
     index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
     skipped = {reason: names for reason, names in listing.skipped.items() if names}
@@ -586,8 +586,7 @@ def decoded(
 
 @cache
 def _code(module: str) -> str:
-    files = {__file__, sys.modules[module].__file__ or ""}
-    return records.syntax_hash(files)
+    return provenance.code_key(module)
 
 
 def _mapped(folder: Path, n: int, image_size: int) -> Array:

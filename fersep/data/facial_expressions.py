@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
+from fersep.data.classes import BASIC_CLASSES
 from fersep.data.faces import (
     Card,
     Counts,
@@ -22,7 +23,6 @@ from fersep.data.faces import (
     no_file,
     read_table,
 )
-from fersep.records import BASIC_CLASSES
 
 EMOTIONS = {
     "neutral": 0,

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from fersep.data import folder
+from fersep.data.classes import BASIC_CLASSES
 from fersep.data.faces import (
     Array,
     Card,
@@ -27,7 +28,6 @@ from fersep.data.faces import (
     left_out,
     square_image,
 )
-from fersep.records import BASIC_CLASSES
 
 #: Label in the table -> class.
 CODES = {0: "AN", 1: "DI", 2: "FE", 3: "HA", 4: "SA", 5: "SU", 6: "NE"}

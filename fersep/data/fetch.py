@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from fersep import records
+from fersep import storage
 from fersep.data import NAMES, DataError
 
 
@@ -66,7 +66,7 @@ def fetch(name: str, root: str | Path) -> bool:
     if folder.exists() or folder.is_symlink():
         _accept(folder, source)
         return False
-    with records.whole_folder(folder) as part:
+    with storage.whole_folder(folder) as part:
         _bring(part, source)
     return True
 

@@ -11,6 +11,7 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
+from fersep.data.classes import BASIC_CLASSES, COMPOUND_CLASSES
 from fersep.data.faces import (
     SPLITS,
     SUFFIXES,
@@ -25,7 +26,6 @@ from fersep.data.faces import (
     left_out,
     read_table,
 )
-from fersep.records import BASIC_CLASSES, COMPOUND_CLASSES
 
 BASIC_WORDS = {
     "NE": ("neutral",),

@@ -29,6 +29,7 @@ from xml.etree import ElementTree
 
 from numpy.typing import NDArray
 
+from fersep.data.classes import BASIC_CLASSES
 from fersep.data.faces import (
     Card,
     Counts,
@@ -44,7 +45,6 @@ from fersep.data.faces import (
     read_table,
     square_image,
 )
-from fersep.records import BASIC_CLASSES
 
 #: Value of the Emotion tag -> class; higher ones are other emotions.
 CODES = {1: "AN", 2: "DI", 3: "FE", 4: "HA", 5: "SA", 6: "SU"}

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
+from fersep.data.classes import BASIC_CLASSES, COMPOUND_CLASSES
 from fersep.data.faces import (
     Card,
     Counts,
@@ -23,7 +24,6 @@ from fersep.data.faces import (
     no_file,
     text_lines,
 )
-from fersep.records import BASIC_CLASSES, COMPOUND_CLASSES
 
 #: Label in the file -> class, for each half of the data set.
 CODES = {

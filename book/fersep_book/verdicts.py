@@ -1,0 +1,464 @@
+"""What may be said of the paper's numbers and claims, by rules fixed beforehand.
+
+A *number* of the paper gets a verdict only from the paper's own data: ``equal`` if our
+95 % interval lies within a margin of it, ``different`` if it lies outside, else
+``inconclusive``. A *claim* gets one on rendered and on real faces separately:
+``holds``, ``fails`` or ``inconclusive``, from an interval over paired seeds. The quick
+``smoke`` profile shows that the book works; it never yields a verdict.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from fersep import provenance
+from fersep.analysis import student_interval
+from fersep_book import ROOT, published, records
+
+#: How far our interval may reach from a printed number and still be equal to it, in
+#: the unit of the number. None: no measurement of ours can decide it.
+MARGINS: dict[str, float | None] = {
+    "accuracy": 1.0,  # percentage points; one run on RAF-DB has a standard error of 0.6
+    "gain": 0.5,  # percentage points
+    "similarity": 0.02,
+    "agreement": 0.05,
+    "share": 0.05,  # a cell of a confusion matrix
+    "size": 0.0,  # images are counted, not estimated
+    "label list": None,
+    "setting": None,
+    "word": None,
+    "time": None,
+    "cited": None,
+}
+
+#: Why a number without a margin gets no verdict.
+NO_VERDICT = {
+    "label list": "not the paper's number",
+    "setting": "a choice, not a result",
+    "word": "a choice, not a result",
+    "time": "depends on the machine",
+    "cited": "another group's number",
+}
+
+#: Below this many test images a share is shown as a count only.
+FEWEST_IMAGES = 30
+
+SMOKE = "smoke run: no verdict"
+UNTRIED = "not measured"
+
+_DATA_SETS = {
+    "rafdb": "RAF-DB",
+    "affectnet": "AffectNet",
+    "ck_plus": "CK+",
+    "mmi": "MMI",
+}
+_LOSSES = {"Ls": "softmax", "Ls+Lsep": "separate"}
+#: First part of a value's key -> the chapter that records it and the heading there.
+_CELLS = {
+    "similarity": ("09_similarity", "the-table"),
+    "agreement": ("10_convergence", "the-control"),
+    "accuracy": ("08_training", "accuracy-with-an-honest-interval"),
+    "recall": ("08_training", "who-pays-the-rare-classes"),
+    "tsne": ("11_tsne", "first-the-number"),
+    "basic": ("12_accuracy", "basic-expressions"),
+    "compound": ("12_accuracy", "compound-expressions"),
+    "sweep": ("13_sweeps", "how-flat-is-flat"),
+    "confusion": ("12_accuracy", "who-is-taken-for-whom"),
+    "lambda": ("13_sweeps", "the-sweep-over"),
+    "length": ("13_sweeps", "the-length-of-the-features"),
+    "transfer": ("15_transfer", "the-transfer-table"),
+}
+# The settings of the paper that the chapters of training take.
+_SCALE = (
+    "-p size 0 -p image_size 224 -p width 64 -p weights imagenet -p batch_size 100 "
+    "-p n_seeds 5"
+)
+_ALL_LAMBDAS = "-p lambdas 0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1.0,1.1"
+_ALL_LENGTHS = "-p lengths 64,128,256,512,768,1024"
+_MATRICES = {
+    "fig5a": "raf_db_basic",
+    "fig5b": "affectnet",
+    "fig6": "raf_db_compound",
+}
+_SCHEDULE = {"affectnet": "-p epochs 20 -p lr 0.01"}
+
+
+def interval(
+    mean: float, spread: float | None, n: int, level: float = 0.95
+) -> tuple[float, float] | None:
+    """Return Student's confidence interval of a mean over seeds.
+
+    Parameters
+    ----------
+    mean : float
+    spread : float or None
+        Standard deviation over the seeds.
+    n : int
+        How many seeds.
+    level : float
+
+    Returns
+    -------
+    (low, high), or None if one seed cannot say how much seeds differ.
+    """
+    if n < 2 or spread is None:
+        return None
+    return student_interval(mean, spread, n, level)
+
+
+def number_verdict(
+    ours: tuple[float, float] | None, published: float, margin: float
+) -> str:
+    """Return ``equal``, ``different`` or ``inconclusive``.
+
+    Parameters
+    ----------
+    ours : (low, high) or None
+        Our interval, from the paper's own data.
+    published : float
+    margin : float
+        Fixed before any measurement, see `MARGINS`.
+    """
+    if ours is None:
+        return "inconclusive"
+    low, high = published - margin, published + margin
+    if low <= ours[0] and ours[1] <= high:
+        return "equal"
+    if ours[1] < low or high < ours[0]:
+        return "different"
+    return "inconclusive"
+
+
+def claim_verdict(
+    ours: tuple[float, float] | None, direction: str, threshold: float
+) -> str:
+    """Return ``holds``, ``fails`` or ``inconclusive``.
+
+    Parameters
+    ----------
+    ours : (low, high) or None
+    direction : {"above", "below"}
+        Where the claim puts the number, seen from the threshold.
+    threshold : float
+
+    Raises
+    ------
+    ValueError
+        If the direction is another word.
+    """
+    if direction not in ("above", "below"):
+        raise ValueError(f"direction must be 'above' or 'below', got {direction!r}")
+    if ours is None:
+        return "inconclusive"
+    low, high = ours
+    if direction == "below":
+        low, high, threshold = -high, -low, -threshold
+    if low > threshold:
+        return "holds"
+    return "fails" if high < threshold else "inconclusive"
+
+
+def rounds_to(count: int, n: int, printed: str) -> bool:
+    """Tell whether ``count`` of ``n`` gives a printed percentage or share.
+
+    A percentage has its sign or a value above one. An exact half may have been rounded
+    either way.
+    """
+    number = Decimal(printed.rstrip("%"))
+    scale = 100 if printed.endswith("%") or number > 1 else 1
+    last_digit = Decimal(1).scaleb(int(number.as_tuple().exponent))
+    return abs(Decimal(count * scale) / n - number) <= last_digit / 2
+
+
+def attainable(printed: str, n: int) -> list[int]:
+    """Return every number of images out of ``n`` that gives a printed percentage."""
+    number = float(printed.rstrip("%"))
+    scale = 100 if printed.endswith("%") or number > 1 else 1
+    near = round(number / scale * n)
+    around = range(max(near - 2, 0), min(near + 2, n) + 1)
+    return [count for count in around if rounds_to(count, n, printed)]
+
+
+@cache
+def claims() -> list[dict[str, Any]]:
+    """Return the claims of the paper that this book tests."""
+    path = Path(__file__).with_name("claims.json")
+    found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def tested_by(key: str) -> tuple[str, str, str] | None:
+    """Return what would decide a published number, or None if the book cannot.
+
+    Parameters
+    ----------
+    key : str
+        Of an entry of ``published.json``.
+
+    Returns
+    -------
+    (data, value, extra)
+        The data set, the key of the value that a chapter records on it, and the
+        parameters that differ from the paper's standard setting.
+    """
+    head, *parts = key.split(".")
+    if head == "table1":
+        loss, column = parts
+        part = {"avg_intra": "intra", "avg_inter": "inter"}.get(
+            column, f"intra.{column}"
+        )
+        return "raf_db_basic", f"similarity.{part}.{_LOSSES[loss]}", ""
+    if head == "centers":
+        return "raf_db_basic", f"agreement.{parts[0]}.{parts[1]}", ""
+    if head == "table2" and parts[0].startswith("ResNet18"):
+        loss = _LOSSES[parts[0].removeprefix("ResNet18+")]
+        return _name(parts[1]), f"accuracy.{loss}", ""
+    if head == "gain":
+        return _name(parts[0]), "accuracy.gain", ""
+    if head == "fig4":
+        return "raf_db_basic", f"lambda.{'.'.join(parts)}", _ALL_LAMBDAS
+    if head == "features":
+        return "raf_db_basic", f"length.{parts[0]}", _ALL_LENGTHS
+    if head in _MATRICES:
+        return _MATRICES[head], f"confusion.{'.'.join(parts)}", ""
+    if head == "table3" and parts[0].startswith("ResNet18"):
+        _, source, target = parts
+        extra = f"-p other {target} -p other_root {target.upper()}"
+        return _name(source), f"transfer.accuracy.{target}", extra
+    return None
+
+
+def needed_data(key: str) -> str:
+    """Return the name of the data set that a published number speaks about."""
+    if key.startswith("fig5b."):
+        return "AffectNet"
+    # A model trained on one set and tested on another speaks about the second.
+    last = max(_DATA_SETS, key=lambda name: key.rfind(name))
+    return _DATA_SETS[last] if last in key else "RAF-DB"
+
+
+def papermill_line(key: str) -> str:
+    """Return the command that would decide a published number; empty if there is none.
+
+    The capital word behind ``root`` stands for the folder of the reader's own copy.
+    """
+    test = tested_by(key)
+    if test is None:
+        return ""
+    data, value, extra = test
+    chapter = _CELLS[value.split(".")[0]][0]
+    folder = data.split("_db")[0].upper()
+    line = f"papermill book/{chapter}.ipynb mine.ipynb -p data {data} -p root {folder}"
+    schedule = _SCHEDULE.get(data, "-p epochs 60 -p lr 0.01")
+    return " ".join(filter(None, [line, _SCALE, schedule, extra]))
+
+
+def cell_of(key: str) -> str:
+    """Return the page and heading where a value is recorded, as a link; or nothing.
+
+    Parameters
+    ----------
+    key : str
+        Of a value, like ``similarity.inter.gain``.
+    """
+    cell = _CELLS.get(key.split(".")[0])
+    return f"{cell[0]}.html#{cell[1]}" if cell else ""
+
+
+def paper_value(key: str) -> str | None:
+    """Return the paper's number for a value that chapters record, as printed."""
+    return _paper_values().get(key)
+
+
+@cache
+def _paper_values() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for key, entry in published.entries().items():
+        test = tested_by(key)
+        if test and test[0] == "raf_db_basic":
+            found[test[1]] = entry["value"]
+    return found
+
+
+def _name(data: str) -> str:
+    return data.replace("rafdb", "raf_db")
+
+
+def data_of(record: Mapping[str, Any]) -> str:
+    """Return the data set of a record; a folder of images is called by its name."""
+    parameters = record["parameters"]
+    data = str(parameters.get("data", ""))
+    return str(parameters.get("root", "")) if data == "folder" else data
+
+
+def on_rendered_faces(record: Mapping[str, Any]) -> bool:
+    """Tell whether a record speaks about rendered faces."""
+    return data_of(record).startswith("rendered_")
+
+
+def find_value(
+    found: Iterable[Mapping[str, Any]], key: str
+) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
+    """Return the first (record, value) with that key; one with most seeds wins."""
+    hits = [
+        (record, value)
+        for record in found
+        for value in record["values"]
+        if value["key"] == key and not isinstance(value["mean"], str)
+    ]
+    return max(hits, key=lambda hit: int(hit[1]["n"]), default=None)
+
+
+def judge_claim(
+    claim: Mapping[str, Any], found: Iterable[Mapping[str, Any]]
+) -> tuple[str, str]:
+    """Judge one claim by the records of one kind of faces.
+
+    Parameters
+    ----------
+    claim : mapping
+        One of `claims`.
+    found : iterable of records
+        All on rendered faces, or all on real ones.
+
+    Returns
+    -------
+    (number, verdict)
+        Our number with its interval, empty if nothing was measured, and the verdict.
+    """
+    hit = find_value(found, claim["key"])
+    if hit is None:
+        return "", UNTRIED
+    record, value = hit
+    ours = interval(value["mean"], value["spread"], value["n"])
+    if record["profile"] == "smoke":
+        return in_figures(value), SMOKE
+    verdict = claim_verdict(ours, claim["direction"], claim["threshold"])
+    return in_figures(value), verdict
+
+
+def judge_on_both(
+    claim: Mapping[str, Any], found: Iterable[Mapping[str, Any]]
+) -> dict[str, tuple[str, str]]:
+    """Judge one claim on rendered and on real faces, each by its own records.
+
+    Parameters
+    ----------
+    claim : mapping
+        One of `claims`.
+    found : iterable of records
+        Of both kinds; one without a data set speaks about no faces.
+
+    Returns
+    -------
+    dict
+        ``rendered`` and ``real``, each with the pair that `judge_claim` gives.
+    """
+    with_data = [record for record in found if data_of(record)]
+    return {
+        name: judge_claim(claim, [r for r in with_data if on_rendered_faces(r) == kind])
+        for name, kind in (("rendered", True), ("real", False))
+    }
+
+
+def judge_number(
+    entry: Mapping[str, Any], found: Iterable[Mapping[str, Any]]
+) -> tuple[str, str]:
+    """Judge one published number by the records there are.
+
+    Parameters
+    ----------
+    entry : mapping
+        An entry of ``published.json``.
+    found : iterable of records
+
+    Returns
+    -------
+    (number, verdict)
+        Our number on the paper's own data, empty if there is none, and the verdict.
+    """
+    rule = entry["rule"]
+    margin = MARGINS[rule]
+    if margin is None:
+        return "", NO_VERDICT[rule]
+    if rule == "share" and entry["n"] < FEWEST_IMAGES:
+        return "", f"{entry['n']} images: too few"
+    test = tested_by(entry["key"])
+    hit = None
+    if test:
+        data, key, _ = test
+        own = [
+            record
+            for record in found
+            if data_of(record) == data and _same_setting(record)
+        ]
+        hit = find_value(own, key)
+    if hit is None:
+        return "", f"needs {needed_data(entry['key'])}"
+    record, value = hit
+    if record["profile"] == "smoke":
+        return in_figures(value), SMOKE
+    ours = interval(value["mean"], value["spread"], value["n"])
+    printed = published.number(entry["key"])
+    return in_figures(value), number_verdict(ours, printed, margin)
+
+
+def our_number(entry: Mapping[str, Any], found: Iterable[Mapping[str, Any]]) -> str:
+    """Return our number for a published one, on whatever faces; empty if there is none.
+
+    It stands beside the paper's for comparison and judges nothing.
+    """
+    test = tested_by(entry["key"])
+    hit = find_value(found, test[1]) if test else None
+    return in_figures(hit[1]) if hit else ""
+
+
+def _same_setting(record: Mapping[str, Any]) -> bool:
+    """Tell whether a record has the paper's network, first weights and λ."""
+    parameters = record["parameters"]
+    want = {"width": 64, "lam": 0.9, "weights": "imagenet"}
+    return all(parameters.get(name) == value for name, value in want.items())
+
+
+def in_figures(value: Mapping[str, Any]) -> str:
+    """Write a recorded value with its 95 % interval, if seeds allow one.
+
+    Cosines and the like have no unit and three decimals, percentages two.
+    """
+    digits = 2 if value["unit"] else 3
+    ours = interval(value["mean"], value["spread"], value["n"])
+    text = f"{value['mean']:.{digits}f}"
+    if ours:
+        text += f" [{ours[0]:.{digits}f}, {ours[1]:.{digits}f}]"
+    return f"{text} {value['unit']}".rstrip().replace("-", "−")
+
+
+def outdated(record: Mapping[str, Any]) -> bool:
+    """Tell whether a recorded run was computed by code that has changed since.
+
+    A record that does not say which code made it counts as outdated.
+    """
+    return record["provenance"].get("code") != provenance.code_key(*records.COMPUTING)
+
+
+def load_records(folder: Path) -> list[dict[str, Any]]:
+    """Return the records in a folder: files with one record or a list of them.
+
+    A file of `benchmarks/`, which names itself by the key ``benchmark``, is none.
+    """
+    found: list[dict[str, Any]] = []
+    for path in sorted(folder.glob("*.json")):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        found += content if isinstance(content, list) else [content]
+    return [record for record in found if "benchmark" not in record]
+
+
+def recorded_runs() -> list[dict[str, Any]]:
+    """Return the recorded runs that lie in ``results``, beside the build's folder."""
+    results = ROOT / "results"
+    return [run for scale in ("cpu", "gpu") for run in load_records(results / scale)]

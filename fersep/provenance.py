@@ -1,0 +1,150 @@
+"""Which code and which versions made a result."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import os
+import platform
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+_PACKAGES = ("fersep", "torch", "torchvision", "numpy", "openTSNE", "papermill")
+
+
+def provenance(device: str = "cpu") -> dict[str, Any]:
+    """Return revision, versions and device; no host name, no path.
+
+    Parameters
+    ----------
+    device : str
+        For a CUDA device its model is given.
+    """
+    if device.startswith("cuda"):
+        import torch
+
+        device = torch.cuda.get_device_name(device)
+    versions = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {"revision": _revision(), "versions": versions, "device": device}
+
+
+@cache
+def _revision() -> str:
+    if given := os.environ.get("FERSEP_REVISION"):
+        return given
+    root = Path(__file__).parents[1]
+    if not (root / ".git").exists():  # installed inside somebody else's repository
+        return "unknown"
+    order = ["git", "-C", str(root), "describe"]
+    order += ["--always", "--dirty", "--abbrev=12"]
+    try:
+        done = subprocess.run(order, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    return done.stdout.strip() if done.returncode == 0 else "unknown"
+
+
+def code_key(*modules: str) -> str:
+    """Return a hash of modules and of all that they import from their own packages.
+
+    Comments, docstrings and layout do not count; nor do the packages of others.
+
+    Parameters
+    ----------
+    *modules : str
+        Full names, like ``fersep.training``.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(reached_files(modules)):
+        text = path.read_text(encoding="utf-8")
+        bare = _read(text).bare if path.suffix == ".py" else text
+        digest.update(f"{path.name}\0{bare}\0".encode())
+    return digest.hexdigest()
+
+
+def reached_files(modules: Iterable[str]) -> set[Path]:
+    """Return the files of modules and of all that they import from their own packages.
+
+    A JSON file that a module names, and that lies beside it, is among them. Imports are
+    absolute in this project; a relative one is not followed.
+    """
+    waiting = list(modules)
+    own = {name.partition(".")[0] for name in waiting}
+    found: set[Path] = set()
+    while waiting:
+        for path in _files_of(waiting.pop(), own) - found:
+            source = _read(path.read_text(encoding="utf-8"))
+            named = {path.parent / text for text in source.data_files}
+            found |= {path, *(file for file in named if file.is_file())}
+            waiting += source.imports
+    return found
+
+
+def imported_names(code: str) -> list[str]:
+    """Return every module that code may import, also one whose name is a string."""
+    return list(_read(code).imports)
+
+
+@dataclass(frozen=True)
+class _Source:
+    bare: str
+    imports: tuple[str, ...]
+    data_files: tuple[str, ...]
+
+
+@cache
+def _read(code: str) -> _Source:
+    tree = ast.parse(code)
+    imports: list[str] = []
+    texts: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imports += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            imports += [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            texts.append(node.value)
+        elif isinstance(
+            node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+        ) and (ast.get_docstring(node, clean=False) is not None):
+            del node.body[0]
+    return _Source(
+        ast.unparse(tree),
+        (*imports, *(text for text in texts if text.startswith("fersep."))),
+        tuple(text for text in texts if text.endswith(".json")),
+    )
+
+
+def _files_of(name: str, own: set[str]) -> set[Path]:
+    """Return the files that importing a module runs, down to its own."""
+    first, *rest = name.split(".")
+    place = _root(first) if first in own else None
+    found: set[Path] = set()
+    if place is None:
+        return found
+    found.add(place / "__init__.py")
+    for part in rest:
+        if (module := place / f"{part}.py").is_file():
+            return found | {module}
+        place = place / part
+        if not (place / "__init__.py").is_file():
+            break  # the rest names something defined there
+        found.add(place / "__init__.py")
+    return found
+
+
+@cache
+def _root(package: str) -> Path | None:
+    found = find_spec(package)
+    return Path(found.origin).parent if found and found.origin else None

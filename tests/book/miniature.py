@@ -1,0 +1,190 @@
+"""A miniature book for planting faults: three tiny chapters, the real configuration."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+import fersep
+
+ROOT = Path(__file__).resolve().parents[2]
+
+TOC = """\
+format: jb-book
+root: book/index
+chapters:
+  - file: book/01_first
+  - file: book/02_second
+  - file: book/16_verdict
+"""
+
+INDEX = """\
+(index)=
+# A miniature
+
+Start with {ref}`the first chapter <chapter-first>`.
+"""
+
+STEP = '"""One step."""\n\n\ndef step():\n    """Return one."""\n    return 1\n'
+
+FIRST = """\
+(chapter-first)=
+# 1 · First
+
+See {doc}`02_second`. It has {glue:text}`steps` steps.
+"""
+
+SECOND = """\
+(chapter-second)=
+# 2 · Second
+
+$$ a = b \\tag{4} $$ (eq-4)
+
+$$ b = a $$ (eq-own)
+
+See {eq}`eq-4` and {eq}`eq-own`.
+"""
+
+COUNT = """\
+from fersep.step import step
+steps = step() + size
+records.value("steps", steps, digits=0)
+"""
+
+FIGURE = """\
+from io import BytesIO
+from IPython.display import Image
+from matplotlib.figure import Figure
+figure = Figure(figsize=(3, 2))
+figure.subplots().plot([0, steps])
+png = BytesIO()
+figure.savefig(png)
+Image(png.getvalue(), metadata={"alt": f"A line up to {steps}."})
+"""
+
+SLIDER = """\
+from fersep_book.explore import explore
+from matplotlib.figure import Figure
+def draw(height):
+    figure = Figure(figsize=(3, 2))
+    figure.subplots().plot([0, height])
+    return figure, f"A line up to {height}."
+explore([1, 2, 3], draw, "height")
+"""
+
+
+class Miniature:
+    """A small book in a folder of its own, built by the real commands."""
+
+    def __init__(self, root: Path):
+        self.root = root
+
+    def command(self, *order: str, **environment: str) -> subprocess.CompletedProcess:
+        """Run one of the commands behind `make`."""
+        return self.run("python", "book/_ext/commands.py", *order, **environment)
+
+    def build(self, **environment: str) -> subprocess.CompletedProcess:
+        """Build the pages as the gate does: every warning is an error."""
+        order = ["build", "-W", "-n", "--keep-going", "--all", "."]
+        return self.run("jupyter-book", *order, **environment)
+
+    def run(
+        self, program: str, *order: str, **environment: str
+    ) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [Path(sys.executable).with_name(program), *order],
+            cwd=self.root,
+            env={**os.environ, "PYTHONPATH": str(self.root), **environment},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+    def path(self, *parts: str) -> Path:
+        return self.root.joinpath(*parts)
+
+    def replace(self, name: str, old: str, new: str) -> None:
+        """Change the source of one file; the old text must be there."""
+        path = self.path(name)
+        text = path.read_text("utf-8")
+        assert old in text, f"{name} does not contain {old!r}"
+        path.write_text(text.replace(old, new), "utf-8")
+
+    def executed(self, name: str) -> Path:
+        return self.path("_build", "executed", "book", f"{name}.ipynb")
+
+    def record(self, name: str) -> Path:
+        return self.path("_build", "records", f"{name}.json")
+
+
+def miniature(root: Path) -> Miniature:
+    """Write the miniature book into an empty folder."""
+    compiled = shutil.ignore_patterns("__pycache__")
+    for name in ("book/_ext", "book/_static"):
+        shutil.copytree(ROOT / name, root / name, ignore=compiled)
+    shutil.copytree(Path(fersep.__file__).parent, root / "fersep", ignore=compiled)
+    (root / "fersep" / "step.py").write_text(STEP)
+    shutil.copy(ROOT / "_config.yml", root)
+    (root / "_toc.yml").write_text(TOC)
+    (root / "book" / "profiles").mkdir()
+    (root / "book" / "profiles" / "smoke.yml").write_text("{}\n")
+    (root / "book" / "references.bib").write_text("")
+    (root / "book" / "index.md").write_text(INDEX)
+    _chapter(
+        root,
+        "01_first",
+        FIRST,
+        COUNT,
+        FIGURE,
+        {"mystnb": {"figure": {"name": "fig-line", "caption": "A line that goes up."}}},
+    )
+    _chapter(
+        root,
+        "02_second",
+        SECOND,
+        "total = size + 1\nprint(total)",
+        SLIDER,
+        {},
+    )
+    _chapter(
+        root,
+        "16_verdict",
+        "(chapter-verdict)=\n# 16 · Verdict",
+        "size",
+        "print(size)",
+        {},
+    )
+    return Miniature(root)
+
+
+def _chapter(
+    root: Path, name: str, prose: str, code: str, last: str, metadata: dict
+) -> None:
+    cells = [
+        new_markdown_cell(prose),
+        new_code_cell(
+            "size: int = 3  # how many\nrate: float = 0.5  # how fast",
+            metadata={"tags": ["parameters"]},
+        ),
+        new_code_cell(
+            f"from fersep import records\nrecords.start('{name}', globals())"
+        ),
+        new_code_cell(code),
+        new_code_cell(last, metadata=metadata),
+        new_code_cell("records.save()"),
+    ]
+    for number, cell in enumerate(cells):
+        cell["id"] = f"{name}-{number}"
+    notebook = new_notebook(cells=cells)
+    notebook.metadata["kernelspec"] = {
+        "display_name": "Python 3",
+        "language": "python",
+        "name": "python3",
+    }
+    nbformat.write(notebook, root / "book" / f"{name}.ipynb")

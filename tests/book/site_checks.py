@@ -1,0 +1,225 @@
+"""What every page of the built book must satisfy, asked of a real browser.
+
+The same checker looks at the real book (`test_site.py`) and at a miniature book
+with planted faults (`test_gate.py`). A fault is one line: its kind, then what is
+wrong. The pages are opened from disk, and every request that would leave this
+machine is refused and counted.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import sys
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from axe_playwright_python.sync_playwright import Axe
+from bs4 import BeautifulSoup
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE_LIMIT = 3_000_000  # bytes, pictures of the page included
+BOOK_LIMIT = 60_000_000
+
+# Every rule of these sets. `preload` would fetch style sheets, which file:// forbids.
+AXE = {
+    "preload": False,
+    "resultTypes": ["violations"],
+    "runOnly": [
+        "wcag2a",
+        "wcag2aa",
+        "wcag21a",
+        "wcag21aa",
+        "wcag22aa",
+        "best-practice",
+    ],
+    "rules": {"label-content-name-mismatch": {"enabled": True}},
+}
+# In the dark only the colors differ.
+AXE_COLORS = {
+    "preload": False,
+    "resultTypes": ["violations"],
+    "runOnly": {"type": "rule", "values": ["color-contrast"]},
+}
+
+FRAMES = """range => {
+    const box = range.closest('.fersep-explore') || range.parentElement;
+    return [...box.querySelectorAll('img')].filter(img => !img.hidden)
+        .map(img => img.src);
+}"""
+
+
+def browser_path() -> str | None:
+    """Return the Chromium of this machine: FERSEP_BROWSER, or what is on the path."""
+    named = os.environ.get("FERSEP_BROWSER")
+    if named:
+        return named
+    for program in ("chromium", "chromium-browser", "google-chrome"):
+        found = shutil.which(program)
+        if found:
+            return found
+    return None
+
+
+def pages(html: Path) -> list[str]:
+    """Return every page of a built book."""
+    found = (path.relative_to(html) for path in html.rglob("*.html"))
+    names = sorted(path.as_posix() for path in found if path.parts[0] != "_static")
+    # The first file only sends the reader on to the first page.
+    return [name for name in names if name != "index.html"]
+
+
+@cache
+def soup(path: Path, changed: float) -> BeautifulSoup:
+    """Parse a page once; `changed` is its time of change."""
+    return BeautifulSoup(path.read_text("utf-8"), "html.parser")
+
+
+def _soup(path: Path) -> BeautifulSoup:
+    return soup(path, path.stat().st_mtime)
+
+
+def file_faults(html: Path, page: str) -> list[str]:
+    """Return what is wrong with a page's file: links, pictures, texts, size."""
+    path = html / page
+    tree = _soup(path)
+    faults = []
+    for tag, attribute in (("a", "href"), ("img", "src"), ("link", "href")):
+        for element in tree.find_all(tag, attrs={attribute: True}):
+            fault = _link_fault(path, str(element[attribute]))
+            if fault:
+                faults.append(f"link: {fault}")
+    for image in tree.find_all("img"):
+        alt = str(image.get("alt", "")).strip()
+        # Sphinx writes the file's name where an author gives no text.
+        if len(alt) < 10 or re.search(r"\.(png|jpe?g|svg|gif)$", alt):
+            faults.append(f"alt: {str(image.get('src'))[:60]} has {alt!r}")
+    shown = tree.get_text()
+    faults += [f"private: {word}" for word in private_words(path.read_text("utf-8"))]
+    host = socket.gethostname()
+    if re.search(rf"(?<![\w-]){re.escape(host)}(?![\w-])", shown) and not in_book(host):
+        faults.append(f"private: the name of this machine, {host}")
+    if "Traceback (most recent call last)" in shown or tree.select(".traceback"):
+        faults.append("traceback: the page shows one")
+    for output in tree.select(".output.stderr"):
+        if "Warning" in output.get_text():
+            faults.append(f"warning: {' '.join(output.get_text().split())[:120]}")
+    size = path.stat().st_size + sum(
+        (path.parent / str(image["src"])).stat().st_size
+        for image in tree.find_all("img", src=re.compile(r"^(?!data:|https?:)"))
+        if (path.parent / str(image["src"])).is_file()
+    )
+    if size > PAGE_LIMIT:
+        faults.append(f"size: {size / 1e6:.1f} MB")
+    return faults
+
+
+def _link_fault(path: Path, link: str) -> str:
+    """Return what is wrong with a link inside the book, or nothing."""
+    parts = urlsplit(link)
+    if parts.scheme or parts.netloc:
+        return ""
+    target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+    if not target.is_file():
+        return f"{link} leads to no file"
+    anchor = unquote(parts.fragment)
+    if anchor and target.suffix == ".html":
+        tree = _soup(target)
+        if not tree.find(id=anchor) and not tree.find(attrs={"name": anchor}):
+            return f"{link} leads to no place on that page"
+    return ""
+
+
+def private_words(text: str) -> list[str]:
+    """Return the places of this machine that a text shows."""
+    text = re.sub(r"data:[\w/+.-]+;base64,[\w+/=]*", "", text)
+    places = {str(ROOT), str(Path.home()), sys.prefix, "/tmp"}
+    patterns = [rf"(?<![\w.~-]){re.escape(place)}/[\w.-]+" for place in places]
+    return [match.group() for p in patterns for match in re.finditer(p, text)]
+
+
+@cache
+def in_book(name: str) -> bool:
+    """Tell whether a machine's name is a word that the book uses anyway."""
+    sources = [*(ROOT / "book").glob("*.[im]*"), *(ROOT / "fersep").rglob("*.py")]
+    word = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])")
+    return any(word.search(path.read_text("utf-8")) for path in sources)
+
+
+def browser_faults(browser: Browser, html: Path, page: str) -> list[str]:
+    """Open a page with the network cut, in light and dark, and return what is wrong."""
+    faults: list[str] = []
+    context = browser.new_context(color_scheme="light")
+    outside = re.compile(r"^(?!file:|data:|blob:|about:)")
+    context.route(outside, lambda route: route.abort())
+    view = context.new_page()
+
+    def note_request(request: Request) -> None:
+        if outside.match(request.url):
+            faults.append(f"external: {request.url}")
+
+    def note_message(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            faults.append(f"console: {message.text}")
+
+    view.on("request", note_request)
+    view.on("console", note_message)
+    view.on("pageerror", lambda error: faults.append(f"console: {error}"))
+    view.goto((html / page).resolve().as_uri(), wait_until="load")
+    view.evaluate("window.MathJax?.startup?.promise")
+    for formula in view.locator("mjx-merror").all():
+        faults.append(f"latex: {formula.get_attribute('data-mjx-error')}")
+    # A formula with unbalanced braces is not even taken for one.
+    raw = view.locator(".math:not(:has(mjx-container))").all_inner_texts()
+    faults += [f"latex: not typeset: {text[:80]}" for text in raw]
+    faults += _slider_faults(view)
+    faults += _axe_faults(view, AXE, "light")
+    view.emulate_media(color_scheme="dark")
+    view.wait_for_selector("html[data-theme=dark]")
+    # The theme fades from one to the other.
+    view.wait_for_timeout(300)
+    faults += _axe_faults(view, AXE_COLORS, "dark")
+    context.close()
+    return faults
+
+
+def _axe_faults(view: Page, options: dict[str, object], scheme: str) -> list[str]:
+    """Return the accessibility rules that a page breaks, with the places."""
+    return [
+        f"axe: {rule['id']} ({scheme}): {' '.join(node['html'].split())[:150]}"
+        for rule in Axe().run(view, options=options).response["violations"]
+        for node in rule["nodes"]
+    ]
+
+
+def _slider_faults(view: Page) -> list[str]:
+    """Move every slider and list through its stops; each must show another picture."""
+    faults = []
+    for chooser in view.locator(".fersep-explore select").all():
+        stops = chooser.locator("option").count()
+        seen = []
+        for stop in range(stops):
+            chooser.select_option(index=stop)
+            seen.append(chooser.evaluate(FRAMES))
+        shown = {frame[0] for frame in seen if len(frame) == 1}
+        if stops < 2 or len(shown) != stops:
+            faults.append(f"list: {stops} stops show {len(shown)} pictures")
+    for slider in view.locator("input[type=range]").all():
+        stops = int(slider.get_attribute("max") or 0) + 1
+        seen = [slider.evaluate(FRAMES)]
+        for _ in range(stops - 1):
+            slider.press("ArrowRight")
+            seen.append(slider.evaluate(FRAMES))
+        shown = {frame[0] for frame in seen if len(frame) == 1}
+        if stops < 2 or len(shown) != stops:
+            faults.append(f"slider: {stops} stops show {len(shown)} pictures")
+    return faults
+
+
+def book_size(html: Path) -> int:
+    """Return the bytes of the whole built book."""
+    return sum(path.stat().st_size for path in html.rglob("*") if path.is_file())

@@ -1,0 +1,206 @@
+"""The interactive figure: prepared frames for the book, a slider in Jupyter."""
+
+import base64
+import io
+from html.parser import HTMLParser
+
+import pytest
+from fersep_book import explore
+from matplotlib.figure import Figure
+from PIL import Image
+
+
+def draw(value):
+    figure = Figure(figsize=(2, 1))
+    figure.subplots().plot([0, 1], [0, len(str(value))])
+    return figure, f'The value is {value}; "quoted" & <marked>.'
+
+
+class Page(HTMLParser):
+    """Collects elements and sees to it that every one is closed."""
+
+    VOID = ("img", "input")
+
+    def __init__(self, html):
+        super().__init__()
+        self.elements, self.open, self.words = [], [], []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs), list(self.open)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append((data.strip(), list(self.open)))
+
+    def all(self, tag):
+        return [attrs for name, attrs, _ in self.elements if name == tag]
+
+
+@pytest.fixture
+def page():
+    return Page(explore.static_html([0.5, 1.0, "λ = 5"], draw, "Strength & <sign>"))
+
+
+def test_html_is_balanced_with_one_native_slider(page):
+    assert page.open == []
+    (slider,) = page.all("input")
+    assert slider["type"] == "range"
+    assert (slider["min"], slider["max"], slider["value"]) == ("0", "2", "0")
+    assert slider["aria-valuetext"] == "0.5"
+
+
+def test_slider_has_a_label_around_it(page):
+    around = next(path for tag, _, path in page.elements if tag == "input")
+    assert around[-1] == "label"
+    assert ("Strength & <sign>", around) in page.words
+
+
+def test_one_frame_per_value_with_its_own_text(page):
+    frames = page.all("img")
+    assert [frame["data-value"] for frame in frames] == ["0.5", "1", "λ = 5"]
+    assert [frame["alt"] for frame in frames] == [
+        f'The value is {value}; "quoted" & <marked>.' for value in (0.5, 1.0, "λ = 5")
+    ]
+    assert ["hidden" in frame for frame in frames] == [False, True, True]
+    for frame in frames:
+        kind, data = frame["src"].split(",", 1)
+        assert kind == "data:image/png;base64"
+        Image.open(io.BytesIO(base64.b64decode(data))).verify()
+
+
+def test_value_is_announced(page):
+    live = [attrs for _, attrs, _ in page.elements if "aria-live" in attrs]
+    assert [attrs["aria-live"] for attrs in live] == ["polite"]
+
+
+def test_nothing_is_fetched_and_ids_cannot_clash(page):
+    html = explore.static_html([1, 2], draw, "x")
+    assert "http" not in html
+    assert "<script" not in html
+    for _, attrs, _ in page.elements:
+        assert "id" not in attrs
+        assert not {"href", "srcset"} & set(attrs)
+
+
+def test_frames_are_small():
+    html = explore.static_html(range(9), draw, "x")
+    assert len(html) < 300_000
+
+
+@pytest.mark.parametrize("static", ["1", "0"])
+def test_the_environment_chooses_frames_or_live(monkeypatch, static):
+    shown = []
+    monkeypatch.setenv("FERSEP_STATIC", static)
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    explore.explore([1, 2], draw, "x")
+    (output,) = shown
+    if static == "1":
+        assert "fersep-explore" in output.data
+    else:
+        slider, picture = output.children
+        assert slider.description == "x"
+        assert "The value is 1" in picture.value
+        slider.value = 2
+        assert "The value is 2" in picture.value
+
+
+def test_a_slider_without_stops_is_refused():
+    with pytest.raises(ValueError, match="at least one value"):
+        explore.explore([], draw, "x")
+
+
+CONTROLS = {"λ": (0.0, 0.1, 0.9), "images": range(10, 13), "rule": ("exact", "mean")}
+PRESETS = {
+    "softmax <alone>": {"λ": 0.0},
+    "the paper's": {"λ": 0.9, "rule": "mean"},
+}
+
+
+def draw_values(values):
+    assert set(values) == set(CONTROLS)
+    return draw(", ".join(f"{name}={value}" for name, value in values.items()))
+
+
+def test_a_panel_in_the_book_lists_its_presets_with_one_frame_each():
+    page = Page(explore.static_panel(draw_values, CONTROLS, PRESETS, "Setting & rule"))
+    assert page.open == []
+    assert len(page.all("select")) == 1
+    around = next(path for tag, _, path in page.elements if tag == "select")
+    assert around[-1] == "label"
+    assert ("Setting & rule", around) in page.words
+    titles = [word for word, path in page.words if path[-1:] == ["option"]]
+    assert titles == list(PRESETS)
+    frames = page.all("img")
+    assert [frame["data-value"] for frame in frames] == titles
+    assert ["hidden" in frame for frame in frames] == [False, True]
+    assert "λ=0.0, images=10, rule=exact" in frames[0]["alt"]
+    assert "λ=0.9, images=10, rule=mean" in frames[1]["alt"]
+    assert not any("id" in attrs for _, attrs, _ in page.elements)
+
+
+@pytest.fixture
+def live(monkeypatch):
+    shown = []
+    monkeypatch.delenv("FERSEP_STATIC", raising=False)
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    explore.panel(draw_values, CONTROLS, PRESETS, "Setting")
+    chooser, dials, picture = shown[0].children
+    return chooser, {dial.description: dial for dial in dials.children}, picture
+
+
+def test_a_control_redraws_and_says_that_no_preset_holds(live):
+    chooser, dials, picture = live
+    assert (chooser.value, list(dials)) == ("softmax <alone>", list(CONTROLS))
+    before = picture.value
+    dials["λ"].value = 0.1
+    assert "λ=0.1, images=10, rule=exact" in picture.value
+    assert picture.value != before
+    assert chooser.value == explore.BY_HAND
+
+
+def test_a_preset_moves_its_controls_and_leaves_the_others(live):
+    chooser, dials, picture = live
+    dials["images"].value = 12
+    chooser.value = "the paper's"
+    assert {name: dial.value for name, dial in dials.items()} == {
+        "λ": 0.9,
+        "images": 12,
+        "rule": "mean",
+    }
+    assert "λ=0.9, images=12, rule=mean" in picture.value
+    assert chooser.value == "the paper's"
+
+
+def test_a_preset_draws_once(monkeypatch):
+    drawn, shown = [], []
+    monkeypatch.delenv("FERSEP_STATIC", raising=False)
+    monkeypatch.setattr("IPython.display.display", shown.append)
+
+    def counted(values):
+        drawn.append(dict(values))
+        return draw_values(values)
+
+    explore.panel(counted, CONTROLS, PRESETS, "Setting")
+    shown[0].children[0].value = "the paper's"
+    assert len(drawn) == 2
+
+
+@pytest.mark.parametrize(
+    ("controls", "presets", "message"),
+    [
+        ({}, PRESETS, "at least one control"),
+        (CONTROLS, {}, "at least one preset"),
+        ({"λ": (0.5,)}, {"a": {}}, "'λ' needs at least two stops"),
+        (CONTROLS, {"a": {"α": 0.5}}, "'α', which is no control.*λ, images, rule"),
+        (CONTROLS, {"a": {"λ": 0.5}}, "'λ' to 0.5.*none of its stops 0, 0.1, 0.9"),
+    ],
+)
+def test_a_panel_that_cannot_work_is_refused(controls, presets, message):
+    with pytest.raises(ValueError, match=message):
+        explore.panel(draw_values, controls, presets, "x")

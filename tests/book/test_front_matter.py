@@ -1,0 +1,73 @@
+"""What a stranger reads first: README, citation, license, changes."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from fersep_book import published
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+
+def test_citation_is_of_this_version_and_names_the_paper():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    assert citation["version"] == PROJECT["version"]
+    assert citation["license"] == ["MIT", "CC-BY-4.0"]
+    (paper,) = citation["references"]
+    names = [author["family-names"] for author in paper["authors"]]
+    assert names == ["Li", "Lu", "Li", "Lu"]
+    assert (paper["volume"], paper["start"], paper["end"]) == (101, 897, 911)
+
+
+def test_license_covers_code_and_text():
+    text = (ROOT / "LICENSE").read_text("utf-8")
+    assert "SPDX: MIT" in text
+    assert "WITHOUT WARRANTY OF ANY KIND" in text
+    assert "SPDX: CC-BY-4.0" in text
+
+
+def test_changes_begin_with_this_version():
+    headings = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    assert headings[0] == PROJECT["version"]
+
+
+def test_code_of_the_readme_runs():
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    space: dict = {}
+    exec(code, space)
+    assert space["features"].grad.abs().sum() > 0
+
+
+def test_files_of_the_readme_exist():
+    named = re.findall(r"\]\((?!http)([^)]+)\)|(book/\w+\.ipynb)", README)
+    for path in filter(None, (name for pair in named for name in pair)):
+        assert (ROOT / path).is_file(), path
+
+
+def test_targets_of_the_readme_exist():
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    targets = re.findall(r"^make (\w+)|`make (\w+)`", README, re.M)
+    assert len(targets) >= 3
+    for target in map("".join, targets):
+        assert re.search(rf"^{target}:", makefile, re.M), target
+
+
+@pytest.mark.parametrize("name", ["index", "16_verdict"])
+def test_glued_keys_come_from_the_paper_or_the_page(name):
+    """A printed number on the page is an entry of published.json, never typed."""
+    notebook = nbformat.read(ROOT / "book" / f"{name}.ipynb", as_version=4)
+    prose = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
+    printed = {
+        entry["value"]
+        for entry in published.entries().values()
+        if re.fullmatch(r"\d+\.\d\d%?", entry["value"])
+    }
+    typed = set(re.findall(r"(?<![\d.])\d+\.\d\d%?(?!\d)", prose))
+    assert not typed & printed

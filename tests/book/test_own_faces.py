@@ -1,0 +1,147 @@
+"""Chapters 8-11 on photographs and on a reader's own folder, through papermill."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import papermill
+import pytest
+from fersep_book import records
+from PIL import Image
+
+from fersep.data import BASIC_CLASSES
+
+pytestmark = pytest.mark.chapters
+
+ROOT = Path(__file__).resolve().parents[2]
+EXPERIMENTS = ("08_training", "09_similarity", "10_convergence", "11_tsne")
+
+
+def run(chapter, out, parameters):
+    """Run a chapter as a reader does and return its record."""
+    papermill.execute_notebook(
+        ROOT / "book" / f"{chapter}.ipynb",
+        out / f"{chapter}.ipynb",
+        parameters=parameters,
+        cwd=ROOT,
+        progress_bar=False,
+        coalesce_streams=True,
+    )
+    return records.read(out / f"{chapter}.ipynb")
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory):
+    """A build folder of our own: runs and caches of these tests touch no other."""
+    folder = tmp_path_factory.mktemp("build")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FERSEP_BUILD", str(folder))
+        patch.setenv("FERSEP_STATIC", "1")
+        yield folder
+
+
+#: The interventions of chapter 10 on rendered faces, as small as they can be.
+QUICK = {"probe_size": 200, "probe_epochs": 1, "probe_width": 4}
+PHOTOGRAPHS = {"data": "facial_expressions", "size": 2500, "epochs": 5, "n_seeds": 2}
+
+
+@pytest.mark.faces
+@pytest.mark.parametrize("chapter", EXPERIMENTS)
+def test_photographs(chapter, build, faces, tmp_path):
+    parameters = {**PHOTOGRAPHS, "root": str(faces.resolve())}
+    if chapter == "10_convergence":
+        parameters |= QUICK
+    record = run(chapter, tmp_path, parameters)
+    assert all(check["ok"] for check in record["checks"])
+    assert record["profile"] == "own"
+    assert record["parameters"]["size"] == 2500
+    values = {v["key"]: v for v in record["values"]}
+    assert values["seeds"]["mean"] == 2
+    text = json.dumps(record)
+    assert str(ROOT) not in text
+    assert str(faces.resolve()) not in text
+    # Two losses, two seeds: later chapters train nothing anew on photographs.
+    saved = [json.loads(p.read_text()) for p in (build / "runs").glob("[!.]*/run.json")]
+    on_photographs = [r for r in saved if r["data"]["name"] == "facial_expressions"]
+    assert len(on_photographs) == 4
+    if chapter == "08_training":
+        assert values["accuracy.softmax"]["mean"] > values["majority.accuracy"]["mean"]
+        assert values["accuracy.gain"]["n"] == 2
+        page = (tmp_path / f"{chapter}.ipynb").read_text(encoding="utf-8")
+        assert "Bars: images of each class" in page
+        assert "Face images, one row for each class" not in page
+    if chapter == "09_similarity":
+        assert {"similarity.intra.gain", "similarity.inter.gain"} <= set(values)
+    if chapter == "10_convergence":
+        last = [values[f"agreement.last.{c}"]["mean"] for c in BASIC_CLASSES]
+        assert max(last) > 0.9
+        assert "agreement.passive.last.mean" in values
+        assert values["agreement.rank_correlation"]["mean"] > 0
+    if chapter == "11_tsne":
+        assert (
+            values["tsne.purity.separate"]["mean"] > values["tsne.purity.blind"]["mean"]
+        )
+    stories = [v["mean"] for k, v in values.items() if k.endswith("story")]
+    assert stories
+    assert all("95 % interval" in s for s in stories)
+
+
+def own_folder(root):
+    """Three classes of a reader's own, unequal, under names no data set uses."""
+    g = np.random.default_rng(0)
+    for c, (name, number) in enumerate([("yawn", 150), ("wink", 70), ("frown", 40)]):
+        for i in range(number):
+            picture = g.integers(0, 140, (6, 6, 3), dtype=np.uint8)
+            picture[2 * c : 2 * c + 2] += 110
+            path = root / name / f"{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(picture).resize((40, 40), Image.Resampling.BICUBIC).save(
+                path
+            )
+
+
+@pytest.mark.parametrize("chapter", EXPERIMENTS)
+def test_a_readers_own_folder_with_other_parameters(chapter, build, tmp_path):
+    own_folder(tmp_path / "faces")
+    parameters = {
+        "data": "folder",
+        "root": str(tmp_path / "faces"),
+        "size": 0,
+        "image_size": 32,
+        "width": 8,
+        "epochs": 2,
+        "batch_size": 20,
+        "n_seeds": 1,
+        "lam": 2,
+        "alpha": 0.3,
+        "rule": "published",
+        "init": "normal",
+        "seed": 7,
+    }
+    if chapter == "10_convergence":
+        parameters |= QUICK
+    record = run(chapter, tmp_path, parameters)
+    assert all(check["ok"] for check in record["checks"])
+    kept = {**record["parameters"], "root": parameters["root"]}
+    assert kept | parameters == kept
+    values = {v["key"]: v["mean"] for v in record["values"]}
+    assert values["images.train"] > 150
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"lam": -1.0}, "lam (λ) must be a number of at least 0, got -1.0"),
+        ({"alpha": -0.1}, "alpha (α) must be a number of at least 0"),
+        ({"epochs": "many"}, "parameter epochs must be of type int, got 'many'"),
+        ({"data": "folder"}, "folder needs root, the folder that holds its files"),
+        ({"device": "gpu"}, "device must be auto, cpu or cuda; got 'gpu'"),
+    ],
+)
+def test_a_wrong_parameter_ends_in_one_sentence(wrong, says, build, tmp_path):
+    parameters = {"size": 200, "epochs": 1, "n_seeds": 1, **wrong}
+    with pytest.raises(papermill.PapermillExecutionError) as caught:
+        run("08_training", tmp_path, parameters)
+    assert says in caught.value.evalue

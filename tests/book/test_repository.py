@@ -1,0 +1,150 @@
+"""What every file of the project must be, asked without running a chapter."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from chapters import PROFILES, TYPES, chapters, pages, profile
+from site_checks import private_words
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
+EACH_NOTEBOOK = pytest.mark.parametrize(
+    "path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS]
+)
+# Spelled apart so that this file does not name them.
+REGISTRIES = ["pypi" + ".org", "python" + "hosted", "conda" + ".io", "npm" + "js"]
+
+
+def tracked() -> list[Path]:
+    order = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(order, cwd=ROOT, capture_output=True, text=True, check=True)
+    paths = [ROOT / name for name in names.stdout.splitlines()]
+    return [path for path in paths if path.is_file()]
+
+
+@cache
+def text_of(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError:
+        return ""
+
+
+def code_cells(path: Path) -> list[nbformat.NotebookNode]:
+    notebook = nbformat.read(path, as_version=4)
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_there_are_chapters():
+    assert NOTEBOOKS
+
+
+@EACH_NOTEBOOK
+def test_notebook_is_a_clean_source(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert set(notebook.metadata) <= {"kernelspec", "language_info"}
+    for cell in code_cells(path):
+        assert not cell.outputs
+        assert cell.execution_count is None
+    ids = [cell.id for cell in notebook.cells]
+    assert len(set(ids)) == len(ids)
+
+
+@EACH_NOTEBOOK
+def test_parameters_are_annotated_literals(path):
+    tagged = [
+        cell
+        for cell in code_cells(path)
+        if "parameters" in cell.metadata.get("tags", [])
+    ]
+    assert len(tagged) == 1
+    for line in ast.parse(tagged[0].source).body:
+        assert isinstance(line, ast.AnnAssign), ast.unparse(line)
+        kind = ast.unparse(line.annotation)
+        assert kind in TYPES, f"{ast.unparse(line)}: the type must be a plain one"
+        value = ast.literal_eval(line.value)
+        assert isinstance(value, TYPES[kind])
+        assert kind == "bool" or not isinstance(value, bool)
+    for line in tagged[0].source.splitlines():
+        assert "  # " in line, f"{line!r} says nothing about the parameter"
+
+
+@EACH_NOTEBOOK
+def test_code_fits_the_page(path):
+    for cell in code_cells(path):
+        for line in cell.source.splitlines():
+            assert len(line) <= 76, line
+
+
+@EACH_NOTEBOOK
+def test_last_cell_saves_the_record(path):
+    code = [cell.source for cell in code_cells(path)]
+    assert code[-1].splitlines()[-1].startswith("records.save(")
+    assert f'records.start("{path.stem}", globals())' in "\n".join(code)
+
+
+@EACH_NOTEBOOK
+def test_no_cell_may_raise(path):
+    for cell in code_cells(path):
+        assert "raises-exception" not in cell.metadata.get("tags", [])
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_profile_names_only_parameters_that_exist(name):
+    assert isinstance(profile(ROOT, name), dict)
+
+
+def test_table_of_contents_holds_every_page():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
+    listed = {Path(page).name for page in pages(toc)}
+    sources = [*NOTEBOOKS, *(ROOT / "book").glob("*.md")]
+    assert listed == {path.stem for path in sources}
+    assert {chapter.source for chapter in chapters(ROOT)} == set(NOTEBOOKS)
+
+
+def test_no_file_names_a_registry():
+    naming = [
+        f"{path.relative_to(ROOT)}: {host}"
+        for path in tracked()
+        for host in REGISTRIES
+        if host in text_of(path)
+    ]
+    assert not naming
+
+
+def test_no_file_names_this_machine():
+    naming = [
+        f"{path.relative_to(ROOT)}: {word}"
+        for path in tracked()
+        for word in private_words(text_of(path))
+    ]
+    assert not naming
+
+
+def test_lock_is_in_step_with_the_pins():
+    lock = (ROOT / "requirements.lock").read_text("utf-8")
+    locked = dict(re.findall(r"^([\w.-]+)==([\w.+-]+)", lock, re.M))
+    locked = {re.sub(r"[-_.]+", "-", name).lower(): v for name, v in locked.items()}
+    pins = (ROOT / "requirements.txt").read_text("utf-8")
+    for name, version in re.findall(r"^([\w.-]+)==([\w.+-]+)", pins, re.M):
+        assert locked.get(re.sub(r"[-_.]+", "-", name).lower()) == version, name
+
+
+def test_every_locked_package_has_a_hash():
+    lock = (ROOT / "requirements.lock").read_text("utf-8")
+    for entry in re.split(r"\n(?=[\w.-]+==)", lock):
+        assert "--hash=sha256:" in entry, entry.splitlines()[0]
+
+
+def test_only_one_lock():
+    assert not (ROOT / "uv.lock").exists()

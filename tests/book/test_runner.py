@@ -1,0 +1,292 @@
+"""The runner: what is stale, what is kept, and what a failure leaves behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import nbformat
+import psutil
+import pytest
+from fersep_book.records import RECORD_MIME
+from filelock import FileLock
+from miniature import Miniature, miniature
+
+pytestmark = pytest.mark.chapters
+
+
+@pytest.fixture(scope="session")
+def clean(tmp_path_factory) -> Miniature:
+    """Build the miniature book once."""
+    book = miniature(tmp_path_factory.mktemp("clean"))
+    done = book.command("book")
+    assert done.returncode == 0, done.stderr
+    return book
+
+
+@pytest.fixture
+def book(clean, tmp_path) -> Miniature:
+    """Copy the built miniature book, so that a test may change it."""
+    copy = tmp_path / "book"
+    leave_out = shutil.ignore_patterns("__pycache__", "mathjax", "runner.lock")
+    shutil.copytree(clean.root, copy, ignore=leave_out)
+    return Miniature(copy)
+
+
+def ran(done: subprocess.CompletedProcess) -> list[str]:
+    """Return the chapters that a command ran."""
+    return [line.split()[0] for line in done.stdout.splitlines() if " ran in " in line]
+
+
+def test_every_chapter_ran_once(clean):
+    for name in ("01_first", "02_second", "16_verdict"):
+        assert clean.executed(name).is_file()
+        assert json.loads(clean.record(name).read_text())["chapter"] == name
+
+
+def test_nothing_changed_nothing_runs(book):
+    html = book.path("_build", "html", "book", "01_first.html")
+    before = html.stat().st_mtime_ns
+    start = time.monotonic()
+    done = book.command("book")
+    assert done.returncode == 0
+    assert done.stdout == "Open _build/html/index.html\n"
+    assert html.stat().st_mtime_ns == before
+    assert time.monotonic() - start < 20
+
+
+def test_changed_module_reruns_its_dependents(book):
+    book.replace("fersep/step.py", "return 1", "return 2")
+    # The verdict follows because the record of the first chapter changed.
+    assert ran(book.command("run")) == ["01_first", "16_verdict"]
+
+
+def test_changed_comment_reruns_nothing(book):
+    book.replace("fersep/step.py", "One step.", "A single step.")
+    book.replace("fersep/step.py", "return 1", "return 1  # not two")
+    assert ran(book.command("run")) == []
+
+
+def test_changed_cell_reruns_its_chapter(book):
+    book.replace("book/02_second.ipynb", "total = size + 1", "total = size + 2")
+    assert ran(book.command("run")) == ["02_second"]
+
+
+def test_changed_prose_makes_a_new_page_without_a_run(book):
+    book.replace("book/02_second.ipynb", "2 · Second", "2 · Another name")
+    done = book.command("book")
+    assert done.returncode == 0, done.stderr
+    assert ran(done) == []
+    page = book.path("_build", "html", "book", "02_second.html").read_text("utf-8")
+    assert "Another name" in page
+
+
+def test_changed_lock_reruns_everything(book):
+    book.path("requirements.lock").write_text("torch==0\n")
+    assert ran(book.command("run")) == ["01_first", "02_second", "16_verdict"]
+
+
+def test_profile_reruns_the_chapter_it_changes(book):
+    book.path("book", "profiles", "cpu.yml").write_text("02_second: {size: 8}\n")
+    done = book.command("run", FERSEP_PROFILE="cpu")
+    assert "02_second" in ran(done)
+    assert "01_first" not in ran(done)
+    assert json.loads(book.record("02_second").read_text())["parameters"]["size"] == 8
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("02_second: {sizes: 8}", ["02_second has no parameter 'sizes'", "size, rate"]),
+        ("02_second: {rate: 1e-3}", ["takes rate as a number", "'1e-3'", "0.001"]),
+        ("02_second: {size: 2.5}", ["takes size as a whole number", "2.5"]),
+        ("02_second: {size: true}", ["takes size as a whole number", "True"]),
+        ("03_third: {size: 2}", ["no chapter '03_third'"]),
+    ],
+)
+def test_wrong_profile_is_refused_before_anything_runs(book, line, words):
+    book.path("book", "profiles", "smoke.yml").write_text(line + "\n")
+    done = book.command("run", "--force")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    for word in ["book/profiles/smoke.yml", *words]:
+        assert word in done.stderr
+
+
+def test_unknown_profile_and_chapter_are_refused(book):
+    done = book.command("run", FERSEP_PROFILE="huge")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "There is no profile 'huge'; the profiles are smoke, cpu, gpu.\n"
+    )
+    done = book.command("run", "09_ninth")
+    assert done.returncode == 1
+    assert done.stderr == "There is no chapter '09_ninth' in _toc.yml.\n"
+
+
+def test_failing_chapter_keeps_the_last_good_run(book):
+    good = book.executed("01_first").read_bytes()
+    record = book.record("01_first").read_bytes()
+    book.replace("book/01_first.ipynb", "steps = step()", "steps = 1 / 0 + step()")
+    done = book.command("run")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "01_first failed: ZeroDivisionError in cell 4: division by zero. "
+        "See _build/executed/book/01_first.failed.ipynb.\n"
+    )
+    assert book.executed("01_first").read_bytes() == good
+    assert book.record("01_first").read_bytes() == record
+    assert book.executed("01_first").with_suffix(".failed.ipynb").is_file()
+    assert not list(book.root.rglob("*.running.ipynb"))
+
+
+def test_failing_chapter_does_not_stop_the_next_but_stops_the_verdict(book):
+    book.replace("book/01_first.ipynb", "steps = step()", "steps = 1 / 0 + step()")
+    done = book.command("run", "--force")
+    assert ran(done) == ["02_second"]
+    assert "16_verdict" in done.stdout
+    assert "left out" in done.stdout
+
+
+def test_chapter_without_a_record_fails(book):
+    book.replace("book/02_second.ipynb", "records.save()", "None")
+    done = book.command("run")
+    assert done.returncode == 1
+    assert "02_second failed: it ends without records.save()." in done.stderr
+
+
+def test_cell_that_may_raise_fails_all_the_same(book):
+    notebook = nbformat.read(book.path("book", "02_second.ipynb"), as_version=4)
+    notebook.cells[3].metadata["tags"] = ["raises-exception"]
+    notebook.cells[3].source = "1 / 0"
+    nbformat.write(notebook, book.path("book", "02_second.ipynb"))
+    done = book.command("run")
+    assert done.returncode == 1
+    assert "ZeroDivisionError in cell 4" in done.stderr
+
+
+def test_failed_check_fails_the_chapter(book):
+    book.replace(
+        "book/02_second.ipynb",
+        "total = size + 1",
+        "total = records.check('a', 'size is two', size, 2)",
+    )
+    before = book.record("02_second").read_bytes()
+    done = book.command("run")
+    assert done.returncode == 1
+    assert "AssertionError" in done.stderr
+    assert book.record("02_second").read_bytes() == before
+
+
+def test_wall_clock_ends_a_chapter_and_its_kernel(book):
+    book.replace("book/02_second.ipynb", "total = size", SLEEP)
+    done = book.command("run", FERSEP_TIMEOUT="6")
+    assert done.returncode == 1
+    assert "02_second failed: it took longer than 6 s" in done.stderr
+    assert "FERSEP_TIMEOUT" in done.stderr
+    kernel = int(book.path("pid").read_text())
+    # A zombie is dead too: in a container nobody may be there to bury it.
+    running = [p.pid for p in psutil.process_iter() if p.status() != "zombie"]
+    assert kernel not in running
+
+
+SLEEP = (
+    "import os, time, pathlib\\npathlib.Path('pid').write_text(str(os.getpid()))"
+    "\\ntime.sleep(60)\\ntotal = size"
+)
+
+
+def test_killed_runner_leaves_nothing_half_written(book):
+    good = book.executed("02_second").read_bytes()
+    record = book.record("02_second").read_bytes()
+    book.replace("book/02_second.ipynb", "total = size", SLEEP)
+    runner = subprocess.Popen(
+        [sys.executable, "book/_ext/commands.py", "run"],
+        cwd=book.root,
+        env={**os.environ, "PYTHONPATH": str(book.root)},
+        stdout=subprocess.DEVNULL,
+    )
+    pid = book.path("pid")
+    deadline = time.monotonic() + 60
+    while not pid.is_file() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    family = psutil.Process(runner.pid).children(recursive=True)
+    runner.send_signal(signal.SIGKILL)
+    runner.wait()
+    for member in family:
+        member.kill()
+    assert book.executed("02_second").read_bytes() == good
+    assert book.record("02_second").read_bytes() == record
+    assert (
+        sorted(p.suffix for p in book.path("_build", "records").iterdir())
+        == [".json"] * 3
+    )
+    book.replace("book/02_second.ipynb", "time.sleep(60)", "pass")
+    done = book.command("run")
+    assert done.returncode == 0
+    assert ran(done) == ["02_second"]
+
+
+def test_two_builds_never_run_kernels_at_once(book):
+    book.replace("book/02_second.ipynb", "total = size + 1", "total = size + 2")
+    with FileLock(book.path("_build", "runner.lock")):
+        second = subprocess.Popen(
+            [sys.executable, "-u", "book/_ext/commands.py", "run"],
+            cwd=book.root,
+            env={**os.environ, "PYTHONPATH": str(book.root)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert "Another build" in second.stdout.readline()
+        assert second.poll() is None
+    rest, _ = second.communicate(timeout=60)
+    assert "02_second" in rest
+    assert second.returncode == 0
+
+
+def test_lost_record_comes_back_without_a_run(book):
+    record = book.record("01_first").read_bytes()
+    book.record("01_first").unlink()
+    assert ran(book.command("run")) == []
+    assert book.record("01_first").read_bytes() == record
+
+
+def test_own_papermill_run_touches_no_record(book):
+    before = {p: p.read_bytes() for p in book.path("_build", "records").iterdir()}
+    done = book.run(
+        "papermill", "book/02_second.ipynb", "mine.ipynb", "-p", "size", "9"
+    )
+    assert done.returncode == 0, done.stderr
+    assert RECORD_MIME in book.path("mine.ipynb").read_text("utf-8")
+    after = {p: p.read_bytes() for p in book.path("_build", "records").iterdir()}
+    assert after == before
+
+
+def test_sources_stay_without_outputs(clean):
+    for path in clean.path("book").glob("*.ipynb"):
+        for cell in nbformat.read(path, as_version=4).cells:
+            assert not cell.get("outputs")
+
+
+def test_student_book_has_no_solutions(book):
+    notebook = nbformat.read(book.path("book", "01_first.ipynb"), as_version=4)
+    notebook.cells[3].metadata["tags"] = ["solution", "hide-cell"]
+    nbformat.write(notebook, book.path("book", "01_first.ipynb"))
+    assert book.command("student").returncode == 0
+    text = book.path("_build", "student", "01_first.ipynb").read_text("utf-8")
+    assert "from fersep.step" not in text
+    assert "records.save()" in text
+
+
+def test_pages_show_what_papermill_injected_and_no_record(book):
+    book.path("book", "profiles", "smoke.yml").write_text("02_second: {size: 8}\n")
+    assert book.command("book").returncode == 0
+    page = book.path("_build", "html", "book", "02_second.html").read_text("utf-8")
+    assert "tag_injected-parameters" in page
+    assert "vnd.fersep" not in page

@@ -1,0 +1,72 @@
+"""The built book in a real browser, opened from disk with the network cut."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from chapters import pages as toc_pages
+from site_checks import (
+    BOOK_LIMIT,
+    book_size,
+    browser_faults,
+    file_faults,
+    pages,
+)
+
+pytestmark = pytest.mark.site
+
+ROOT = Path(__file__).resolve().parents[2]
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
+PAGES = [f"{page}.html" for page in toc_pages(TOC)] + ["genindex.html", "search.html"]
+EACH_PAGE = pytest.mark.parametrize("page", PAGES)
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    """Build the whole site once; every warning is an error."""
+    built = subprocess.run(
+        [
+            Path(sys.executable).with_name("jupyter-book"),
+            *["build", "-q", "-W", "-n", "--keep-going", "--all", "."],
+        ],
+        cwd=ROOT,
+        env={**os.environ, "FERSEP_PROFILE": "smoke"},
+        capture_output=True,
+        text=True,
+    )
+    if built.returncode:
+        pytest.fail(f"the site does not build:\n{built.stderr}", pytrace=False)
+    return ROOT / "_build" / "html"
+
+
+def test_every_page_is_looked_at(site):
+    assert set(pages(site)) == set(PAGES)
+
+
+def test_first_file_leads_to_the_first_page(site):
+    assert 'url=book/index.html"' in (site / "index.html").read_text("utf-8")
+
+
+@EACH_PAGE
+def test_file(site, page):
+    assert file_faults(site, page) == []
+
+
+@EACH_PAGE
+def test_in_the_browser(site, browser, page):
+    assert browser_faults(browser, site, page) == []
+
+
+def test_book_is_small(site):
+    assert book_size(site) <= BOOK_LIMIT
+
+
+def test_the_reader_can_search(site, browser):
+    view = browser.new_page()
+    view.goto((site / "search.html").as_uri() + "?q=cosine")
+    view.wait_for_selector("#search-results ul.search li a")

@@ -1,0 +1,410 @@
+"""``python -m fersep data``: list, check and get, on real folders and repositories."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+
+import layouts
+import numpy as np
+import pytest
+from PIL import Image
+
+from fersep import data
+from fersep.cli import main
+from fersep.data import command, facial_expressions, fetch, raf_db
+
+
+@pytest.fixture(autouse=True)
+def build(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("FERSEP_BUILD", str(tmp_path_factory.mktemp("build")))
+    monkeypatch.setenv("COLUMNS", "400")
+
+
+@pytest.fixture
+def made(tmp_path):
+    return layouts.LAYOUTS["raf_db_basic"](tmp_path / "Gesichter für alle")
+
+
+def data_command(capsys, *arguments):
+    """Return status, output and errors of one command."""
+    status = main(["data", *map(str, arguments)])
+    told = capsys.readouterr()
+    return status, told.out, told.err
+
+
+def line(text):
+    """Return a text in one line."""
+    return " ".join(text.split())
+
+
+def refusal(capsys, *arguments):
+    """Return the one line of a command that is refused."""
+    status, out, err = data_command(capsys, *arguments)
+    assert (status, out) == (1, "")
+    assert err.count("\n") == 1
+    return err.strip()
+
+
+# list ---------------------------------------------------------------------------------
+
+
+def test_every_data_set_is_listed_with_counts_license_and_way(capsys):
+    status, out, _ = data_command(capsys, "list")
+    assert status == 0
+    table, _, blocks = out.partition("\n\n")
+    rows = {row.split()[0]: row for row in table.splitlines()}
+    assert set(data.NAMES) <= set(rows)
+    assert "train 12,271, test 3,068" in rows["raf_db_basic"]
+    assert rows["ck_plus"].split()[1:] == ["7", "618", "needed"]
+    assert rows["rendered_compound"].split()[1] == "11"
+    assert rows["rendered_compound"].endswith("none")
+    cards = {import_module(module).CARD for module in data.NAMES.values()}
+    for card in cards:
+        assert card.license in line(blocks)
+        assert card.source in line(blocks)
+    status, out, _ = data_command(capsys, "list", "--json")
+    told = {row["name"]: row for row in json.loads(out)}
+    assert list(told) == list(data.NAMES)
+    assert told["mmi"]["published"]["all"]["NE"] == 205
+    assert told["folder"]["classes"] is None
+    assert [name for name, row in told.items() if row["get"]] == list(fetch.SOURCES)
+
+
+# check --------------------------------------------------------------------------------
+
+
+def counted(made):
+    """Return split -> class -> number of images."""
+    pairs = zip(made.splits, made.labels, strict=True)
+    numbers = Counter((split, made.codes[label]) for split, label in pairs)
+    return {
+        split: {c: numbers[split, c] for c in made.codes.values()}
+        for split in ("train", "test")
+    }
+
+
+def as_published(made, monkeypatch, **changes):
+    """Let the small folder be what is published, but for some classes."""
+    published = {
+        split: {c: n + changes.get(f"{split}_{c}", 0) for c, n in row.items()}
+        for split, row in counted(made).items()
+    }
+    monkeypatch.setitem(raf_db.PUBLISHED, made.name, published)
+
+
+def test_found_and_published_counts_stand_below_each_other(made, capsys, monkeypatch):
+    as_published(made, monkeypatch)
+    status, out, _ = data_command(capsys, "check", made.name, made.root)
+    assert status == 0
+    rows = [row.split() for row in out.splitlines()]
+    for split, row in counted(made).items():
+        numbers = [str(n) for n in (*row.values(), sum(row.values()))]
+        assert [split, "found", *numbers] in rows
+        assert [split, "published", *numbers] in rows
+    assert "Exactly as published." in out
+    assert "Nothing was left out." in out
+    assert out.endswith("It can be used.\n")
+
+
+def test_every_difference_and_every_file_left_out_is_said(made, capsys, monkeypatch):
+    as_published(made, monkeypatch, train_FE=3, test_HA=-1)
+    made.photos[5].write_bytes(b"")
+    spare = [made.photos[0].with_name(f"spare{i}.jpg") for i in range(5)]
+    for i, path in enumerate(spare):
+        layouts.draw(path, 700 + i)
+    status, out, _ = data_command(capsys, "check", made.name, made.root)
+    assert status == 0
+    lost = made.codes[made.labels[5]]
+    assert "train FE -3" in line(out)
+    assert "test HA +1" in line(out)
+    assert f"train {lost} -1" in line(out)
+    assert "Left out: 6 files or rows" in out
+    assert "  5 image file without a line\n      aligned/spare0.jpg\n" in out
+    assert "spare3" not in out
+    assert f"  1 unreadable image\n      {made.photos[5].relative_to(made.root)}" in out
+    status, out, _ = data_command(capsys, "check", made.name, made.root, "--json")
+    facts = json.loads(out)
+    assert facts["differences"] == {"train": {"FE": -3, lost: -1}, "test": {"HA": 1}}
+    assert facts["skipped"]["image file without a line"] == [
+        f"aligned/spare{i}.jpg" for i in range(5)
+    ]
+    assert facts["counts"]["test"] == counted(made)["test"]
+    assert facts["usable"] is True
+    assert facts["notes"] == []
+
+
+def test_twins_on_both_sides_are_noted(made, capsys):
+    made.photos[-1].write_bytes(made.photos[0].read_bytes())
+    status, out, _ = data_command(capsys, "check", made.name, made.root)
+    assert status == 0
+    assert "Note: 1 people or pairs of nearly equal images" in line(out)
+
+
+def test_a_folder_that_cannot_be_used_has_status_1(made, capsys):
+    made.rows = [row for row in made.rows if row.startswith("train")]
+    made.write()
+    status, out, _ = data_command(capsys, "check", made.name, made.root)
+    assert status == 1
+    assert "It cannot be used: " in line(out)
+    assert "leaves no test image of raf_db_basic" in line(out)
+    status, out, _ = data_command(capsys, "check", made.name, made.root, "--json")
+    assert status == 1
+    assert "leaves no test image" in json.loads(out)["problem"]
+
+
+def test_a_wrong_folder_is_one_sentence(tmp_path, capsys):
+    told = refusal(capsys, "check", "raf_db_basic", tmp_path)
+    assert "list_patition_label.txt is missing; give" in told
+    assert "no folder" in refusal(capsys, "check", "mmi", tmp_path / "nowhere")
+    assert "is one of raf_db_basic" in refusal(capsys, "check", "raf", tmp_path)
+    assert "got 'rendered_basic'" in refusal(
+        capsys, "check", "rendered_basic", tmp_path
+    )
+    status, out, err = data_command(capsys, "check", "ck_plus", tmp_path, "--json")
+    assert (status, err) == (1, "")
+    facts = json.loads(out)
+    assert facts["usable"] is False
+    assert "cohn-kanade-images is missing" in facts["problem"]
+
+
+def test_output_for_machines_is_json_alone(made):
+    order = ("check", made.name, str(made.root), "--json")
+    done = subprocess.run(
+        [sys.executable, "-m", "fersep", "data", *order],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout)["counts"] == counted(made)
+
+
+def test_a_sheet_is_refused_where_the_card_forbids_it(made, capsys, tmp_path):
+    sheet = tmp_path / "sheet.png"
+    told = refusal(capsys, "check", made.name, made.root, "--sheet", sheet)
+    assert "may not be passed on, so no sheet is made; add --show-faces" in told
+    assert not sheet.exists()
+    told = refusal(capsys, "check", made.name, made.root, "--sheet", tmp_path / "a.jpg")
+    assert "name it a.png" in told
+
+
+@pytest.mark.parametrize("allowed", ["by the card", "by the reader"])
+def test_a_sheet_shows_each_class_in_its_row(
+    allowed, made, capsys, tmp_path, monkeypatch
+):
+    sheet = tmp_path / "sheet.png"
+    order = ["check", made.name, made.root, "--sheet", sheet]
+    if allowed == "by the card":
+        open_card = replace(raf_db.CARD, redistributable=True)
+        monkeypatch.setattr(raf_db, "CARD", open_card)
+    else:
+        order.append("--show-faces")
+    status, out, _ = data_command(capsys, *order)
+    assert status == 0
+    assert str(sheet) in out
+    found = data.survey(made.name, made.root)
+    with Image.open(sheet) as image:
+        pixels = np.asarray(image.convert("RGB")).astype(float)
+    side = command.SIDE
+    assert pixels.shape[0] == 7 * side
+    left = pixels.shape[1] - command.SHEET * side
+    for c in range(7):
+        row = pixels[c * side : (c + 1) * side, left:]
+        tiles = row.reshape(side, command.SHEET, side, 3).mean((0, 2))
+        means = found.images[found.labels == c].mean((2, 3))
+        assert (tiles[len(means) :] == 255).all()
+        shown = np.sort(tiles[: len(means)], axis=0)
+        np.testing.assert_allclose(shown, np.sort(means, axis=0), atol=2)
+    assert not list(tmp_path.glob(".sheet*"))
+
+
+def test_a_sheet_in_no_folder_is_one_sentence(made, capsys, tmp_path):
+    sheet = tmp_path / "gone" / "a.png"
+    order = ("check", made.name, made.root, "--show-faces", "--sheet", sheet)
+    status, _, err = data_command(capsys, *order)
+    assert status == 1
+    assert "a.png cannot be written (No such file or directory); name a file" in err
+
+
+# get ----------------------------------------------------------------------------------
+
+
+def git(folder, *arguments):
+    me = ("-c", "user.name=a", "-c", "user.email=a@b.example")
+    done = subprocess.run(
+        ["git", "-C", folder, *me, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def origin(tmp_path, monkeypatch):
+    """A repository of which an older commit is the pinned one."""
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    made = layouts.LAYOUTS["facial_expressions"](tmp_path / "origin")
+    git(made.root, "init", "--quiet")
+    git(made.root, "add", ".")
+    git(made.root, "commit", "--quiet", "-m", "one")
+    commit = git(made.root, "rev-parse", "HEAD")
+    (made.root / "data" / "legend.csv").write_text("changed since")
+    git(made.root, "commit", "--quiet", "-am", "two")
+    pin(monkeypatch, made.root.as_uri(), commit)
+    return made
+
+
+def pin(monkeypatch, url, commit):
+    source = fetch.Source(url, commit)
+    monkeypatch.setitem(fetch.SOURCES, "facial_expressions", source)
+
+
+def get(capsys, folder):
+    return data_command(capsys, "get", "facial_expressions", folder)
+
+
+def test_the_pinned_source_is_the_one_of_the_card():
+    source = fetch.SOURCES["facial_expressions"]
+    card = facial_expressions.CARD
+    assert source.url.endswith(card.source)
+    assert source.commit[:8] in card.citation
+
+
+def test_get_brings_the_pinned_commit_alone(origin, tmp_path, capsys):
+    folder = tmp_path / "neue Gesichter"
+    status, out, _ = get(capsys, folder)
+    assert status == 0
+    assert "now holds facial_expressions, verified by git; look" in out
+    assert git(folder, "rev-list", "--all", "HEAD", "--count") == "1"
+    found = data.survey("facial_expressions", folder, 16)
+    assert sum(found.counts["all"].values()) == len(origin.labels)
+    before = sorted(tmp_path.iterdir())
+    status, out, _ = get(capsys, folder)
+    assert status == 0
+    assert "already held" in out
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_get_fills_an_empty_folder(origin, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    assert get(capsys, tmp_path / "empty")[0] == 0
+    assert (tmp_path / "empty" / "data" / "legend.csv").is_file()
+
+
+def not_git(folder):
+    (folder / ".git").rename(folder / "git")
+
+
+def other_commit(folder):
+    git(folder, "commit", "--quiet", "--allow-empty", "-m", "mine")
+
+
+def changed_file(folder):
+    (folder / "data" / "legend.csv").write_text("mine")
+
+
+def missing_image(folder):
+    next((folder / "images").iterdir()).unlink()
+
+
+def part_of_another_repository(folder):
+    (folder / ".git").rename(folder.parent / ".git")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (not_git, "is there and is not commit"),
+        (other_commit, "is there and is not commit"),
+        (part_of_another_repository, "is there and is not commit"),
+        (changed_file, "1 files of .* were changed or deleted, .*data/legend.csv;"),
+        (missing_image, "1 files of .* were changed or deleted, .*images/"),
+    ],
+)
+def test_a_wrong_folder_is_refused_and_kept(change, says, origin, tmp_path, capsys):
+    folder = tmp_path / "place" / "faces"
+    assert get(capsys, folder)[0] == 0
+    change(folder)
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.*")}
+    told = refusal(capsys, "get", "facial_expressions", folder)
+    assert re.search(says, told)
+    assert told.endswith("give a folder that does not exist yet")
+    after = {path: path.stat().st_mtime_ns for path in folder.rglob("*.*")}
+    assert {k: v for k, v in after.items() if ".git" not in k.parts} == {
+        k: v for k, v in before.items() if ".git" not in k.parts
+    }
+
+
+def test_a_file_in_the_way_is_refused(origin, tmp_path, capsys):
+    (tmp_path / "faces").write_text("mine")
+    told = refusal(capsys, "get", "facial_expressions", tmp_path / "faces")
+    assert "is there and is not commit" in told
+
+
+def test_a_commit_that_is_not_there_is_said(origin, tmp_path, capsys, monkeypatch):
+    pin(monkeypatch, origin.root.as_uri(), "0123456789" * 4)
+    told = refusal(capsys, "get", "facial_expressions", tmp_path / "faces")
+    assert "has no commit 0123456789" in told
+    assert [path.name for path in tmp_path.iterdir()] == ["origin"]
+
+
+@pytest.mark.parametrize(
+    "url", ["file:///nowhere/at/all", "https://host.invalid/muxspace", "ftp://"]
+)
+def test_no_network_is_said_and_leaves_nothing(
+    url, origin, tmp_path, capsys, monkeypatch
+):
+    pin(monkeypatch, url, "0123456789" * 4)
+    told = refusal(capsys, "get", "facial_expressions", tmp_path / "faces")
+    assert told.startswith(f"git could not bring {url} (")
+    assert told.endswith("check the network and try again, nothing was left behind")
+    assert [path.name for path in tmp_path.iterdir()] == ["origin"]
+
+
+def test_a_damaged_repository_is_not_accepted(origin, tmp_path, capsys):
+    """One bit of one image is turned over where git keeps it."""
+    legend = git(origin.root, "rev-parse", "HEAD~1:data/legend.csv")
+    stored = origin.root / ".git" / "objects" / legend[:2] / legend[2:]
+    content = bytearray(stored.read_bytes())
+    content[len(content) // 2] ^= 4
+    stored.chmod(0o644)
+    stored.write_bytes(content)
+    told = refusal(capsys, "get", "facial_expressions", tmp_path / "faces")
+    assert "git could not bring" in told
+    assert not (tmp_path / "faces").exists()
+
+
+def test_without_git_it_says_so(origin, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    told = refusal(capsys, "get", "facial_expressions", tmp_path / "faces")
+    assert told.startswith("git is missing")
+    assert not (tmp_path / "faces").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("raf_db_basic", "may not be copied freely, so only you can get it: whdeng.cn"),
+        ("rendered_basic", "is drawn by this library"),
+        ("folder", "only you can get it"),
+        ("imagenet", "get knows facial_expressions; got 'imagenet'"),
+    ],
+)
+def test_other_sets_are_not_brought(name, says, tmp_path, capsys):
+    assert says in refusal(capsys, "get", name, tmp_path / "faces")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.faces
+def test_the_real_faces_are_checked(faces, capsys):
+    status, out, _ = data_command(capsys, "check", "facial_expressions", Path(faces))
+    assert status == 0
+    assert out.endswith("It can be used.\n")
+    assert "contempt, not one of the paper's classes" in out

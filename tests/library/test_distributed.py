@@ -1,0 +1,183 @@
+"""Several processes train as one: real processes, connected by gloo."""
+
+import io
+import multiprocessing
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed as dist
+from test_training import TINY, Squares, squares
+from torch import nn
+
+from fersep import losses, training
+from fersep.data import load_splits
+from fersep.training import processes as distributed
+
+FORK = multiprocessing.get_context("fork")
+
+#: 20, 20 and 7 images: unequal last parts for 2 and for 3 processes, and no process
+#: of 3 sees all five classes there.
+SETTINGS = replace(TINY, batch_size=20, epochs=2, lr=0.01)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """A forked process cannot use the threads of this one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def data():
+    train, validation = squares(47), squares(20, seed=1)
+    train.labels, validation.labels = torch.arange(47) % 5, torch.arange(20) % 5
+    classes = ("NE", "HA", "SA", "SU", "FE")
+    return (
+        Squares(train.images, train.labels, classes),
+        Squares(validation.images, validation.labels, classes),
+    )
+
+
+class Exact(nn.Module):
+    """A small network in double precision without batch norm."""
+
+    feature_dim = 12
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Linear(3 * 32 * 32, self.feature_dim).double()
+        self.fc = nn.Linear(self.feature_dim, 5).double()
+
+    def forward(self, images):
+        features = torch.tanh(self.body(images.double().flatten(1)))
+        return features, self.fc(features)
+
+
+@pytest.fixture
+def exact(monkeypatch):
+    def untrained(train, settings):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            return Exact()
+
+    def make_loss(*args, **kwargs):
+        return losses.make_loss(*args, **kwargs).double()
+
+    monkeypatch.setattr(training, "untrained", untrained)
+    monkeypatch.setattr(training, "make_loss", make_loss)
+
+
+def fitted(data, settings, **options):
+    run = training.fit(*data, settings, device="cpu", **options)
+    tensors = {**run.model.state_dict(), "centers": run.centers}
+    tensors |= {k: torch.tensor(v).double() for k, v in run.history.items()}
+    return {**tensors, "every center": run.center_history}, run.provenance
+
+
+def process(rank, world, store, pipe, args, options):
+    address = f"file://{store}"
+    dist.init_process_group("gloo", init_method=address, rank=rank, world_size=world)
+    memory = io.BytesIO()
+    torch.save(fitted(*args, **options), memory)
+    dist.destroy_process_group()
+    pipe.send_bytes(memory.getvalue())
+    os._exit(0)
+
+
+def fit_together(world, folder, *args, **options):
+    """Return what each of several processes has after the training."""
+    store, pipes = folder / "store", []
+    store.unlink(missing_ok=True)
+    for rank in range(world):
+        here, there = FORK.Pipe()
+        given = (rank, world, store, there, args, options)
+        FORK.Process(target=process, args=given).start()
+        there.close()
+        pipes.append(here)
+    answers = [torch.load(io.BytesIO(pipe.recv_bytes())) for pipe in pipes]
+    assert all(said["processes"] == world for _, said in answers)
+    return [tensors for tensors, _ in answers]
+
+
+def gap(a, b):
+    """Return the largest difference of two trainings, and where it is."""
+    return max((float((a[k] - b[k]).abs().max()), k) for k in a)
+
+
+@pytest.mark.parametrize("world", [2, 3])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"rule": "published", "init": "means"},
+        {"loss": "center", "lam": 0.01},
+        {"loss": "island", "lam": 0.01},
+    ],
+    ids=["separate", "published, means", "center", "island"],
+)
+def test_parts_of_a_batch_train_as_the_batch(exact, data, tmp_path, world, change):
+    settings = replace(SETTINGS, **change)
+    alone, _ = fitted(data, settings)
+    together = fit_together(world, tmp_path, data, settings)
+    for one in together:
+        assert gap(one, alone) < (1e-10, "")
+        assert gap(one, together[0]) == (0.0, gap(one, together[0])[1])
+
+
+def test_the_weight_of_unequal_parts_is_needed(exact, data, tmp_path, monkeypatch):
+    alone, _ = fitted(data, SETTINGS)
+
+    def without_weight(batch):
+        return batch[distributed.rank() :: distributed.world_size()], 1.0
+
+    monkeypatch.setattr(distributed, "part_of", without_weight)
+    assert gap(fit_together(2, tmp_path, data, SETTINGS)[0], alone)[0] > 1e-6
+
+
+def test_the_real_network_ends_alike_everywhere_and_resumes(data, tmp_path):
+    settings = replace(SETTINGS, epochs=3)
+    whole = fit_together(2, tmp_path, data, settings)
+    assert gap(*whole)[0] == 0
+    folder = tmp_path / "kept"
+    half = {"checkpoint_folder": folder, "resume": True}
+    fit_together(2, tmp_path, data, settings, **half)
+    (folder / "epoch-00003.pt").unlink()
+    again = fit_together(2, tmp_path, data, settings, **half)
+    assert gap(again[0], whole[0])[0] == gap(again[1], whole[0])[0] == 0
+
+
+def test_torchrun_writes_a_run_that_chapters_read(tmp_path, monkeypatch):
+    monkeypatch.setenv("FERSEP_BUILD", str(tmp_path))
+    images = {"size": 200, "image_size": 32, "difficulty": "easy"}
+    options = {**images, "epochs": 2, "width": 4, "batch_size": 25, "device": "cpu"}
+    order = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    order += ["--standalone", "-m", "fersep", "train", "--out", str(tmp_path / "run")]
+    for name, value in options.items():
+        order += [f"--{name.replace('_', '-')}", str(value)]
+    done = subprocess.run(
+        order,
+        capture_output=True,
+        text=True,
+        cwd=Path(training.__file__).parents[2],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert (
+        "2 process(es) on cpu: separate, λ = 0.9, seed 0, from scratch" in done.stdout
+    )
+    assert done.stdout.count("validation accuracy") == 1
+    assert not (tmp_path / "run.checkpoints").exists()
+    train, validation, _ = load_splits("rendered_basic", **images)
+    softmax, separate = training.pairs(
+        train, validation, training.Settings(), 1, run=str(tmp_path / "run")
+    )
+    assert separate[0].provenance["processes"] == 2
+    assert separate[0].provenance["batch_norm"] == "of each process"
+    assert softmax[0].settings == replace(separate[0].settings, lam=0.0)

@@ -1,0 +1,262 @@
+"""Trainings that are interrupted: nothing is lost, and every stop says why."""
+
+import multiprocessing
+import os
+import random
+import resource
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from test_training import TINY, squares
+
+from fersep import training
+from fersep.training import checkpoints
+
+FORK = multiprocessing.get_context("fork")
+
+
+@pytest.fixture(scope="module")
+def data():
+    return squares(), squares(45, seed=1)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """A forked process cannot use the threads of this one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def build(tmp_path, monkeypatch):
+    monkeypatch.setenv("FERSEP_BUILD", str(tmp_path))
+    return tmp_path
+
+
+def same(a, b):
+    """Whether two runs agree to the last bit."""
+    state = b.model.state_dict()
+    return (
+        a.history == b.history
+        and torch.equal(a.centers, b.centers)
+        and torch.equal(a.center_history, b.center_history)
+        and all(torch.equal(v, state[k]) for k, v in a.model.state_dict().items())
+    )
+
+
+def in_another_process(work, *args):
+    """Run work in a forked process and return what it raised, as text."""
+
+    def answer(pipe):
+        try:
+            work(*args)
+            pipe.send("nothing was raised")
+        except BaseException as error:
+            resource.setrlimit(resource.RLIMIT_AS, (-1, -1))
+            pipe.send(f"{type(error).__name__}: {error}")
+        os._exit(0)
+
+    here, there = FORK.Pipe()
+    process = FORK.Process(target=answer, args=(there,))
+    process.start()
+    text = here.recv() if here.poll(60) else "no answer"
+    process.join()
+    return text
+
+
+def from_epoch_two(monkeypatch, change):
+    """Have something happen after the first epoch, when its checkpoint is written."""
+    rate = training.learning_rate
+
+    def learning_rate(settings, epoch):
+        return rate(settings, epoch) if epoch == 0 else change(settings, epoch)
+
+    monkeypatch.setattr(training, "learning_rate", learning_rate)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        replace(TINY, epochs=5),
+        replace(TINY, epochs=5, loss="center", init="means", feature_dim=10, lam=0.01),
+    ],
+    ids=["separate", "center"],
+)
+def test_a_killed_training_ends_as_if_nothing_had_happened(tmp_path, data, settings):
+    whole = training.fit(*data, settings, device="cpu")
+    folder = tmp_path / "kept"
+    process = FORK.Process(
+        target=training.fit,
+        args=(*data, settings),
+        kwargs={"device": "cpu", "checkpoint_folder": folder},
+    )
+    process.start()
+    while not (folder / "epoch-00002.pt").exists():
+        time.sleep(0.001)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    done = torch.load(checkpoints.files(folder)[0])["history"]["softmax_loss"]
+    assert 2 <= len(done) < 5
+    rest = training.fit(
+        *data, settings, device="cpu", checkpoint_folder=folder, resume=True
+    )
+    assert same(rest, whole)
+    names = [file.name for file in checkpoints.files(folder)]
+    assert names == ["epoch-00005.pt", "epoch-00004.pt"]
+
+
+def content(epoch):
+    return {"epoch": epoch, "x": torch.full((2**21,), epoch)}
+
+
+def write_for_ever(folder, first):
+    for epoch in range(first, 10**6):
+        checkpoints.save(
+            folder, epoch, {"epoch": epoch, "x": torch.full((2**21,), epoch)}
+        )
+
+
+def test_no_kill_leaves_an_unreadable_checkpoint(tmp_path):
+    chance = random.Random(0)
+    start = time.perf_counter()
+    checkpoints.save(tmp_path, 1, content(1))
+    one_write = time.perf_counter() - start
+    epoch, hits = 1, 0
+    for _ in range(25):
+        process = FORK.Process(target=write_for_ever, args=(tmp_path, epoch + 1))
+        process.start()
+        time.sleep(chance.uniform(0, 4 * one_write))
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+        parts = list(tmp_path.glob(".epoch-*.part"))
+        hits += len(parts)
+        for part in parts:
+            part.unlink()
+        found = checkpoints.load(tmp_path)
+        assert found["epoch"] >= epoch
+        assert (found["x"] == found["epoch"]).all()
+        assert len(checkpoints.files(tmp_path)) <= checkpoints.KEPT + 1
+        epoch = found["epoch"]
+    print(f"{hits} of 25 kills hit a write, {epoch} checkpoints written")
+    assert hits > 0
+    assert epoch > 1
+
+
+def test_what_a_killed_process_left_is_cleared_away_later(tmp_path, monkeypatch):
+    (tmp_path / ".epoch-abc.part").write_bytes(b"half")
+    checkpoints.save(tmp_path, 1, {})
+    assert (tmp_path / ".epoch-abc.part").exists()
+    monkeypatch.setattr(checkpoints, "ABANDONED", -1)
+    checkpoints.save(tmp_path, 2, {})
+    assert not (tmp_path / ".epoch-abc.part").exists()
+    assert len(checkpoints.files(tmp_path)) == 2
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path):
+    for epoch in (1, 2):
+        checkpoints.save(tmp_path, epoch, {"epoch": epoch})
+    (tmp_path / "epoch-00002.pt").write_bytes(b"broken")
+    assert checkpoints.load(tmp_path) == {"epoch": 1}
+    (tmp_path / "epoch-00001.pt").write_bytes(b"")
+    with pytest.raises(ValueError, match="no checkpoint in .* can be read; delete"):
+        checkpoints.load(tmp_path)
+
+
+def test_a_full_disk_is_said_and_the_last_checkpoint_kept(tmp_path, data, monkeypatch):
+    def no_room(settings, epoch):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+        return settings.lr
+
+    from_epoch_two(monkeypatch, no_room)
+    folder = tmp_path / "kept"
+    said = in_another_process(
+        lambda: training.fit(*data, TINY, device="cpu", checkpoint_folder=folder)
+    )
+    assert said == (
+        f"OSError: the checkpoint of epoch 2 could not be written into {folder} (File "
+        "too large); make room there, or choose another place; the checkpoint of epoch "
+        f"1 is kept in {folder}"
+    )
+    assert len(checkpoints.load(folder)["history"]["softmax_loss"]) == 1
+    assert [f.name for f in folder.iterdir()] == ["epoch-00001.pt"]
+
+
+def test_too_little_memory_is_said_and_the_last_checkpoint_kept(
+    tmp_path, data, monkeypatch
+):
+    def no_memory(settings, epoch):
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        used = pages * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used, resource.RLIM_INFINITY))
+        return settings.lr
+
+    from_epoch_two(monkeypatch, no_memory)
+    folder = tmp_path / "kept"
+    wide = replace(TINY, batch_size=120, width=16)
+    large = squares(side=128), data[1]
+    said = in_another_process(
+        lambda: training.fit(*large, wide, device="cpu", checkpoint_folder=folder)
+    )
+    assert said == (
+        "MemoryError: the cpu has too little memory for batch_size 120 and width 16; "
+        "lower one of them, or image_size; the checkpoint of epoch 1 is kept in "
+        f"{folder}"
+    )
+    assert len(checkpoints.load(folder)["history"]["softmax_loss"]) == 1
+
+
+def test_a_loss_that_is_no_number_is_said_and_the_last_checkpoint_kept(
+    tmp_path, data, monkeypatch
+):
+    from_epoch_two(monkeypatch, lambda settings, epoch: 1e30)
+    with pytest.raises(ValueError, match="lower .* epoch 1 is kept in") as said:
+        training.fit(*data, TINY, device="cpu", checkpoint_folder=tmp_path)
+    assert "\n" not in str(said.value)
+    assert len(checkpoints.load(tmp_path)["history"]["softmax_loss"]) == 1
+
+
+def test_checkpoints_of_another_run_are_refused(tmp_path, data):
+    once = replace(TINY, epochs=1)
+    training.fit(*data, once, device="cpu", checkpoint_folder=tmp_path)
+    for settings, images, says in [
+        (replace(once, lam=0.5), data, "lam is 0.9 there and 0.5 here"),
+        (once, (squares(60), data[1]), "training images is 'squares-120-0' there"),
+    ]:
+        with pytest.raises(ValueError, match=says):
+            training.fit(*images, settings, checkpoint_folder=tmp_path, resume=True)
+
+
+def test_the_books_runs_go_on_by_themselves(build, data, monkeypatch):
+    whole = training.fit(*data, TINY, device="cpu")
+    rate, epochs = training.learning_rate, []
+
+    def counted(settings, epoch):
+        epochs.append(epoch)
+        if len(epochs) == 3:
+            raise KeyboardInterrupt
+        return rate(settings, epoch)
+
+    monkeypatch.setattr(training, "learning_rate", counted)
+    with pytest.raises(KeyboardInterrupt):
+        training.trained(*data, TINY, device="cpu")
+    assert same(training.trained(*data, TINY, device="cpu"), whole)
+    assert epochs == [0, 1, 2, 2]
+    assert not any((build / "runs" / ".checkpoints").iterdir())
+    training.trained(*data, TINY, device="cpu")
+    assert len(epochs) == 4
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("capture", [False, True])
+def test_a_gpu_goes_on_as_if_nothing_had_happened(tmp_path, data, capture):
+    options = {"device": "cuda", "capture": capture}
+    whole = training.fit(*data, TINY, checkpoint_folder=tmp_path, **options)
+    (tmp_path / "epoch-00003.pt").unlink()
+    rest = training.fit(*data, TINY, checkpoint_folder=tmp_path, resume=True, **options)
+    assert same(rest, whole)
