@@ -11,7 +11,7 @@ from typing import Any
 
 import nbformat
 import yaml
-from fersep_book import records
+from fersep import provenance
 
 PROFILES = ("smoke", "cpu", "gpu")
 TYPES = {"int": int, "float": (int, float), "str": str, "bool": bool}
@@ -169,11 +169,17 @@ def run_key(chapter: Chapter, parameters: dict[str, Any]) -> str:
     parts = [
         [[cell.source, sorted(cell.metadata.get("tags", []))] for cell in cells],
         parameters,
-        records.syntax_hash(records.reached_modules(source)),
+        provenance.code_key(*own_modules(source)),
         hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else "",
         upstream,
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def own_modules(source: str) -> list[str]:
+    """Return the modules of this project that code imports."""
+    names = provenance.imported_names(source)
+    return [n for n in names if n.partition(".")[0] in ("fersep", "fersep_book")]
 
 
 def without_seconds(path: Path) -> dict[str, Any]:
