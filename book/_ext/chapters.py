@@ -11,6 +11,7 @@ from typing import Any
 
 import nbformat
 import yaml
+
 from fersep import provenance
 
 PROFILES = ("smoke", "cpu", "gpu")

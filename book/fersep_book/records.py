@@ -11,11 +11,13 @@ import json
 import math
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from statistics import fmean as mean
 from typing import Any
 
 from fersep import provenance
+from fersep.analysis import standard_deviation
 from fersep.storage import build_folder, whole_file
 
 RECORD_MIME = "application/vnd.fersep.record+json"
@@ -48,7 +50,7 @@ class _Record:
 _current: _Record | None = None
 
 
-def start(chapter: str, namespace: Mapping[str, Any]) -> None:
+def start(chapter: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
     """Begin the record of a chapter; call it right after the parameters cells.
 
     Parameters
@@ -57,6 +59,11 @@ def start(chapter: str, namespace: Mapping[str, Any]) -> None:
         The file name without its ending, for example "08_training".
     namespace : mapping
         ``globals()`` of the notebook. The names annotated so far are the parameters.
+
+    Returns
+    -------
+    dict
+        The parameters.
 
     Raises
     ------
@@ -72,6 +79,7 @@ def start(chapter: str, namespace: Mapping[str, Any]) -> None:
         if name in namespace:
             parameters[name] = checked_parameter(name, namespace[name], annotation)
     _current = _Record(chapter, parameters)
+    return parameters
 
 
 def checked_parameter(name: str, value: Any, annotation: str) -> Any:
@@ -202,6 +210,22 @@ def value(
         {f"{GLUE_PREFIX}text/plain": repr(text)},
         {"scrapbook": {"name": key, "mime_prefix": GLUE_PREFIX}},
     )
+
+
+def over_seeds(
+    key: str, values: Iterable[float], unit: str = "", digits: int = 3
+) -> None:
+    """Keep the mean of one value per seed, with its standard deviation.
+
+    Parameters
+    ----------
+    key, unit, digits
+        As in :func:`value`.
+    values : iterable of float
+        One for each seed; a tensor of one axis will do.
+    """
+    each = [float(v) for v in values]
+    value(key, mean(each), standard_deviation(each), len(each), unit, digits)
 
 
 def save(device: str | None = None, data_fingerprint: str | None = None) -> None:

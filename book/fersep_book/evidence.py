@@ -1,0 +1,44 @@
+"""From a chapter's parameters to its faces and its paired runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from fersep import data
+from fersep.training import Settings
+
+
+def settings_of(parameters: Mapping[str, Any], **changes: Any) -> Settings:
+    """Return the settings that a chapter's parameters ask for.
+
+    Parameters
+    ----------
+    parameters : mapping
+        As `fersep_book.records.start` returns them; others than settings are left
+        aside, and empty ``weights`` are random ones.
+    **changes
+        Settings that differ from them.
+    """
+    known = {field.name for field in fields(Settings)}
+    asked = {name: value for name, value in parameters.items() if name in known}
+    asked["weights"] = asked.get("weights") or None
+    return Settings(**{**asked, **changes})
+
+
+def load_faces(
+    parameters: Mapping[str, Any], **changes: Any
+) -> tuple[data.Faces, data.Faces, data.Faces]:
+    """Return the training, validation and test images that parameters ask for.
+
+    Parameters
+    ----------
+    parameters : mapping
+        As `fersep_book.records.start` returns them.
+    **changes
+        Options of `fersep.data.load_splits`, or ``data`` and ``root``, that differ.
+    """
+    known = ("data", "root", "size", "image_size", "difficulty")
+    asked = {name: parameters[name] for name in known if name in parameters} | changes
+    return data.load_splits(asked.pop("data"), asked.pop("root", "") or None, **asked)
