@@ -8,6 +8,7 @@ from typing import Any
 
 from fersep import data
 from fersep.training import Settings
+from fersep_book import records
 
 
 def settings_of(parameters: Mapping[str, Any], **changes: Any) -> Settings:
@@ -39,6 +40,18 @@ def load_faces(
     **changes
         Options of `fersep.data.load_splits`, or ``data`` and ``root``, that differ.
     """
-    known = ("data", "root", "size", "image_size", "difficulty")
+    known = ["data", "root", "size", "image_size", "difficulty"]
+    if parameters["data"].startswith("rendered"):
+        known.append("test_size")
     asked = {name: parameters[name] for name in known if name in parameters} | changes
     return data.load_splits(asked.pop("data"), asked.pop("root", "") or None, **asked)
+
+
+def record_origin(
+    train: data.Faces, test: data.Faces, n_seeds: int, prefix: str = ""
+) -> None:
+    """Keep in the chapter's record which faces it saw, how many, and how many seeds."""
+    records.value(f"{prefix}data", train.card.name)
+    records.value(f"{prefix}images.train", len(train.labels))
+    records.value(f"{prefix}images.test", len(test.labels))
+    records.value(f"{prefix}seeds", n_seeds)

@@ -17,7 +17,7 @@ from statistics import fmean as mean
 from typing import Any
 
 from fersep import provenance
-from fersep.analysis import standard_deviation
+from fersep.analysis import Interval, mean_interval, standard_deviation
 from fersep.storage import build_folder, whole_file
 
 RECORD_MIME = "application/vnd.fersep.record+json"
@@ -214,8 +214,8 @@ def value(
 
 def over_seeds(
     key: str, values: Iterable[float], unit: str = "", digits: int = 3
-) -> None:
-    """Keep the mean of one value per seed, with its standard deviation.
+) -> Interval:
+    """Keep the mean of one value per seed; return it with its interval.
 
     Parameters
     ----------
@@ -226,6 +226,27 @@ def over_seeds(
     """
     each = [float(v) for v in values]
     value(key, mean(each), standard_deviation(each), len(each), unit, digits)
+    return mean_interval(each)
+
+
+def over_pairs(
+    key: str,
+    first: Iterable[float],
+    second: Iterable[float],
+    unit: str = "",
+    digits: int = 3,
+) -> Interval:
+    """Keep the mean difference ``second - first`` over paired seeds, and return it.
+
+    Parameters
+    ----------
+    key, unit, digits
+        As in :func:`value`.
+    first, second : iterable of float
+        One value for each seed, in the same order.
+    """
+    apart = [float(b) - float(a) for a, b in zip(first, second, strict=True)]
+    return over_seeds(key, apart, unit, digits)
 
 
 def save(device: str | None = None, data_fingerprint: str | None = None) -> None:
