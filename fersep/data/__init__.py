@@ -16,19 +16,10 @@ import numpy as np
 import torch
 
 from fersep.data.classes import BASIC_CLASSES, COMPOUND_CLASSES
-from fersep.data.faces import (
-    SPLITS,
-    Card,
-    DataError,
-    Faces,
-    Survey,
-    checked_root,
-    chosen,
-    decoded,
-    fingerprint,
-    left_out,
-    surveyed,
-)
+from fersep.data.files import check_root, say_skipped
+from fersep.data.images import decode
+from fersep.data.loading import make_splits, make_survey
+from fersep.data.types import SPLITS, Card, DataError, Faces, Survey, fingerprint
 
 __all__ = [
     "BASIC_CLASSES",
@@ -39,6 +30,7 @@ __all__ = [
     "DataError",
     "Faces",
     "Survey",
+    "is_rendered",
     "load",
     "load_splits",
     "survey",
@@ -61,6 +53,11 @@ NAMES = {
 
 #: Options that only rendered faces have.
 RENDERED_OPTIONS = ("difficulty", "counts", "identity", "test_size")
+
+
+def is_rendered(name: str) -> bool:
+    """Say whether a data set is drawn by the library and needs no files."""
+    return name.startswith("rendered")
 
 
 def load(
@@ -103,7 +100,7 @@ def _load(
     if name not in NAMES:
         raise DataError(f"data must be one of {', '.join(NAMES)}; got {name!r}")
     known = ["image_size", "size", "seed"]
-    known += RENDERED_OPTIONS if name.startswith("rendered") else ()
+    known += RENDERED_OPTIONS if is_rendered(name) else ()
     for option in options:
         if option not in known:
             raise DataError(
@@ -121,11 +118,11 @@ def _load(
         if options.get(option, 0) < 0:
             raise DataError(f"{option} must be 0 or more, got {options[option]}")
     module = import_module(NAMES[name])
-    if name.startswith("rendered"):
+    if is_rendered(name):
         return [module.load(name, root or None, split, **options) for split in splits]
-    folder = checked_root(name, root)
-    listing = module.listed(name, folder)
-    return chosen(name, folder, listing, module.CARD, splits, **options)
+    folder = check_root(name, root)
+    listing = module.list_images(name, folder)
+    return make_splits(name, folder, listing, module.CARD, splits, **options)
 
 
 def load_splits(
@@ -155,7 +152,7 @@ def load_splits(
     """
     options: dict[str, Any] = {"size": size, "image_size": image_size}
     options |= interventions
-    if name.startswith("rendered"):
+    if is_rendered(name):
         options["difficulty"] = difficulty
     train, validation, test = _load(name, root, SPLITS, **options)
     return train, validation, test
@@ -178,11 +175,11 @@ def whole(name: str, root: str | Path | None, *, image_size: int = 48) -> Faces:
         As `load`; rendered faces have no files.
     """
     module, folder = _photographs(name, root)
-    listing = module.listed(name, folder)
-    images, kept, groups, skipped = decoded(name, folder, listing, image_size)
+    listing = module.list_images(name, folder)
+    images, kept, groups, skipped = decode(name, folder, listing, image_size)
     if len(kept) == 0:
         raise DataError(
-            f"{folder} has no image that can be read{left_out(skipped)}; give the "
+            f"{folder} has no image that can be read{say_skipped(skipped)}; give the "
             f"folder that holds the images of {name}"
         )
     pictures = torch.from_numpy(np.array(images))
@@ -208,12 +205,12 @@ def survey(name: str, root: str | Path | None, image_size: int = 48) -> Survey:
         As `load`; rendered faces have no files.
     """
     module, folder = _photographs(name, root)
-    listing = module.listed(name, folder)
-    return surveyed(name, folder, listing, module.CARD, image_size)
+    listing = module.list_images(name, folder)
+    return make_survey(name, folder, listing, module.CARD, image_size)
 
 
 def _photographs(name: str, root: str | Path | None) -> tuple[Any, Path]:
-    if name not in NAMES or name.startswith("rendered"):
-        known = ", ".join(n for n in NAMES if not n.startswith("rendered"))
+    if name not in NAMES or is_rendered(name):
+        known = ", ".join(n for n in NAMES if not is_rendered(n))
         raise DataError(f"a set of photographs is one of {known}; got {name!r}")
-    return import_module(NAMES[name]), checked_root(name, root)
+    return import_module(NAMES[name]), check_root(name, root)

@@ -23,20 +23,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fersep.data.classes import BASIC_CLASSES
-from fersep.data.faces import (
-    Card,
-    Counts,
-    DataError,
+from fersep.data.classes import BASIC_CLASSES, counts
+from fersep.data.files import (
     Files,
-    Listing,
-    Skipped,
-    agreed,
-    counts,
-    left_out,
-    no_file,
-    text_lines,
+    merge_rows,
+    no_file_reason,
+    read_lines,
+    say_skipped,
 )
+from fersep.data.types import Card, Counts, DataError, Listing, Skipped
 
 #: Label in the files -> class. Anger and disgust stand the other way round than in the
 #: paper.
@@ -93,7 +88,7 @@ COLUMNS = (
 NEEDED = (*COLUMNS[:5], "expression")
 
 
-def listed(name: str, root: Path) -> Listing:
+def list_images(name: str, root: Path) -> Listing:
     """Find the images of either release.
 
     Raises
@@ -124,7 +119,7 @@ def listed(name: str, root: Path) -> Listing:
     rows = _first(root, lists, skipped) if lists else _newer(root, skipped)
     if not rows:
         raise DataError(
-            f"{root} has no usable image of AffectNet{left_out(skipped)}; give the "
+            f"{root} has no usable image of AffectNet{say_skipped(skipped)}; give the "
             "folder as it was unpacked"
         )
     return Listing(
@@ -191,14 +186,15 @@ def _first(root: Path, lists: Path, skipped: Skipped) -> list[Row]:
             elif len(face) < 4 or min(face[2:]) <= 0:
                 skipped["row without the box of a face"].append(row)
             elif not image:
-                skipped[no_file(where)].append(row)
+                skipped[no_file_reason(where)].append(row)
             else:
                 said.setdefault((image, *face), []).append((row, (CODES[code], split)))
     others = [image for image in files.paths if image not in named]
     skipped["image file without a row"].extend(others)
+    known = merge_rows(said, skipped)
     return [
         Row(image, files.paths[image], (x, y, x + width, y + height), code, split)
-        for (image, x, y, width, height), (code, split) in agreed(said, skipped).items()
+        for (image, x, y, width, height), (code, split) in known.items()
     ]
 
 
@@ -212,7 +208,7 @@ def read_list(path: Path) -> Iterator[tuple[int, list[str]]]:
     DataError
         If the columns are others, or the file is no comma-separated text.
     """
-    reader = csv.reader(text_lines(path))
+    reader = csv.reader(read_lines(path))
     places = None
     try:
         for cells in reader:

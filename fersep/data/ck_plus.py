@@ -23,20 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fersep.data.classes import BASIC_CLASSES
-from fersep.data.faces import (
-    SUFFIXES,
-    Card,
-    Counts,
-    DataError,
-    Files,
-    Listing,
-    Skipped,
-    agreed,
-    counts,
-    left_out,
-    square_image,
-)
+from fersep.data.classes import BASIC_CLASSES, counts
+from fersep.data.files import SUFFIXES, Files, merge_rows, say_skipped
+from fersep.data.images import square_image
+from fersep.data.types import Card, Counts, DataError, Listing, Skipped
 
 #: Label in the files -> class. 0 would be neutral, and no sequence has it.
 CODES = {1: "AN", 3: "DI", 4: "FE", 5: "HA", 6: "SA", 7: "SU"}
@@ -88,7 +78,7 @@ Frame = tuple[str, str, int]
 Square = tuple[float, float, float, float]
 
 
-def listed(name: str, root: Path) -> Listing:
+def list_images(name: str, root: Path) -> Listing:
     """Find the first frame and the peak of each labeled sequence, and their points.
 
     Raises
@@ -113,7 +103,7 @@ def listed(name: str, root: Path) -> Listing:
         else:
             said.setdefault(frame[:2], []).append((row, (frame, code)))
     used: list[tuple[Frame, str]] = []
-    for sequence, (peak, code) in agreed(said, skipped).items():
+    for sequence, (peak, code) in merge_rows(said, skipped).items():
         row = said[sequence][0][0]
         if code == CONTEMPT:
             skipped["contempt, not one of the paper's classes"].append(row)
@@ -147,8 +137,8 @@ def listed(name: str, root: Path) -> Listing:
     used = [(frame, label) for frame, label in used if frame in squares]
     if not used:
         raise DataError(
-            f"{root} has no sequence of CK+ that can be used{left_out(skipped)}; give "
-            f"the folder that holds {', '.join(FOLDERS)} as they were unpacked"
+            f"{root} has no sequence of CK+ that can be used{say_skipped(skipped)}; "
+            f"give the folder that holds {', '.join(FOLDERS)} as they were unpacked"
         )
     return Listing(
         [frames[frame] for frame, _ in used],

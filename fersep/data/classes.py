@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 #: The seven basic and the eleven compound expressions.
 BASIC_CLASSES = ("NE", "HA", "SA", "SU", "FE", "AN", "DI")
 COMPOUND_CLASSES = (
@@ -17,3 +19,13 @@ RAF_DB_COMPOUND = (
     (562, 219, 107, 130, 68, 597, 117, 444, 138, 667, 113),
     (135, 47, 22, 33, 18, 141, 33, 116, 38, 174, 35),
 )
+
+
+def counts(
+    classes: Sequence[str], **splits: Sequence[int]
+) -> dict[str, dict[str, int]]:
+    """Return split -> class -> number, of numbers in the order of the classes."""
+    return {
+        split: dict(zip(classes, numbers, strict=True))
+        for split, numbers in splits.items()
+    }

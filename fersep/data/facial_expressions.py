@@ -11,18 +11,14 @@ from collections import defaultdict
 from pathlib import Path
 
 from fersep.data.classes import BASIC_CLASSES
-from fersep.data.faces import (
-    Card,
-    Counts,
-    DataError,
+from fersep.data.files import (
     Files,
-    Listing,
-    Skipped,
-    agreed,
-    left_out,
-    no_file,
+    merge_rows,
+    no_file_reason,
     read_table,
+    say_skipped,
 )
+from fersep.data.types import Card, Counts, DataError, Listing, Skipped
 
 EMOTIONS = {
     "neutral": 0,
@@ -53,7 +49,7 @@ CARD = Card(
 PUBLISHED: dict[str, Counts] = {}
 
 
-def listed(name: str, root: Path) -> Listing:
+def list_images(name: str, root: Path) -> Listing:
     """Read the legend: which images are used, with which label and person.
 
     An image with rows that agree counts once; one with rows that contradict each other
@@ -84,16 +80,16 @@ def listed(name: str, root: Path) -> Listing:
         elif emotion not in EMOTIONS:
             skipped["unknown label"].append(line)
         elif not image:
-            skipped[no_file(row["image"])].append(line)
+            skipped[no_file_reason(row["image"])].append(line)
         else:
             said.setdefault(image, []).append((line, emotion))
-    known = dict(sorted(agreed(said, skipped).items()))
+    known = dict(sorted(merge_rows(said, skipped).items()))
     others = [f"images/{name}" for name in files.paths if name not in named]
     skipped["image file without a row"].extend(others)
     if not known:
         raise DataError(
             f"{root} has no image with a usable row in {legend.name}"
-            f"{left_out(skipped)}; give the root of a copy of {CARD.source}"
+            f"{say_skipped(skipped)}; give the root of a copy of {CARD.source}"
         )
     return Listing(
         [files.paths[image] for image in known],

@@ -16,18 +16,10 @@ import numpy as np
 from PIL import Image
 
 from fersep.data import folder
-from fersep.data.classes import BASIC_CLASSES
-from fersep.data.faces import (
-    Array,
-    Card,
-    Counts,
-    DataError,
-    Listing,
-    Skipped,
-    counts,
-    left_out,
-    square_image,
-)
+from fersep.data.classes import BASIC_CLASSES, counts
+from fersep.data.files import say_skipped
+from fersep.data.images import square_image
+from fersep.data.types import Array, Card, Counts, DataError, Listing, Skipped
 
 #: Label in the table -> class.
 CODES = {0: "AN", 1: "DI", 2: "FE", 3: "HA", 4: "SA", 5: "SU", 6: "NE"}
@@ -67,7 +59,7 @@ TABLES = ("fer2013.csv", "icml_face_data.csv")
 SIDE = 48
 
 
-def listed(name: str, root: Path) -> Listing:
+def list_images(name: str, root: Path) -> Listing:
     """Find the images of the table, else of the folders.
 
     Raises
@@ -95,7 +87,7 @@ def listed(name: str, root: Path) -> Listing:
 
 
 def _from_folders(name: str, root: Path) -> Listing:
-    listing = folder.listed(name, root)
+    listing = folder.list_images(name, root)
     if listing.classes != BASIC_CLASSES:
         raise DataError(
             f"the class folders of {root} are {', '.join(listing.classes)}; name them "
@@ -124,7 +116,7 @@ def _from_table(name: str, root: Path, table: Path) -> Listing:
             names.append(row)
     if not labels:
         raise DataError(
-            f"{table} has no usable row{left_out(skipped)}; get the table anew"
+            f"{table} has no usable row{say_skipped(skipped)}; get the table anew"
         )
     return Listing(
         [table] * len(labels),

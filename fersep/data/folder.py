@@ -12,20 +12,15 @@ from collections import defaultdict
 from pathlib import Path
 
 from fersep.data.classes import BASIC_CLASSES, COMPOUND_CLASSES
-from fersep.data.faces import (
-    SPLITS,
+from fersep.data.files import (
     SUFFIXES,
-    Card,
-    Counts,
-    DataError,
     Files,
-    Listing,
-    Skipped,
-    agreed,
     leaves,
-    left_out,
+    merge_rows,
     read_table,
+    say_skipped,
 )
+from fersep.data.types import SPLITS, Card, Counts, DataError, Listing, Skipped
 
 BASIC_WORDS = {
     "NE": ("neutral",),
@@ -77,7 +72,7 @@ LAYOUTS = "root/train/<class>/…, root/<class>/… or root/faces.csv"
 PUBLISHED: dict[str, Counts] = {}
 
 
-def listed(name: str, root: Path) -> Listing:
+def list_images(name: str, root: Path) -> Listing:
     """Find the images of a folder and what is known of each.
 
     Raises
@@ -93,7 +88,7 @@ def listed(name: str, root: Path) -> Listing:
     if not rows:
         raise DataError(
             f"{root} holds no image in one of the layouts {LAYOUTS}"
-            f"{left_out(skipped)}; an image ends in {', '.join(sorted(SUFFIXES))}"
+            f"{say_skipped(skipped)}; an image ends in {', '.join(sorted(SUFFIXES))}"
         )
     classes, numbers = named_classes(sorted({label for _, label, _, _ in rows}))
     splits = [split for _, _, split, _ in rows]
@@ -204,7 +199,7 @@ def _from_table(root: Path, skipped: Skipped) -> list[tuple[Path, str, str, str]
             who = row.get("person", "").lower() or person(Path(row["path"]))
             facts = (row["label"], SPLIT_WORDS.get(split, ""), who)
             said.setdefault(name, []).append((line, facts))
-    known = agreed(said, skipped)
+    known = merge_rows(said, skipped)
     others = [name for name in files.paths if name not in named]
     skipped["image file without a row"].extend(others)
     return [(files.paths[name], *facts) for name, facts in known.items()]

@@ -29,22 +29,16 @@ from xml.etree import ElementTree
 
 from numpy.typing import NDArray
 
-from fersep.data.classes import BASIC_CLASSES
-from fersep.data.faces import (
-    Card,
-    Counts,
-    DataError,
+from fersep.data.classes import BASIC_CLASSES, counts
+from fersep.data.files import (
     Files,
-    Listing,
-    Skipped,
-    agreed,
-    counts,
-    left_out,
-    no_file,
-    read_image,
+    merge_rows,
+    no_file_reason,
     read_table,
-    square_image,
+    say_skipped,
 )
+from fersep.data.images import read_image, square_image
+from fersep.data.types import Card, Counts, DataError, Listing, Skipped
 
 #: Value of the Emotion tag -> class; higher ones are other emotions.
 CODES = {1: "AN", 2: "DI", 3: "FE", 4: "HA", 5: "SA", 6: "SU"}
@@ -83,7 +77,7 @@ Array = NDArray[Any]
 Row = tuple[Path, str, str, Any]
 
 
-def listed(name: str, root: Path) -> Listing:
+def list_images(name: str, root: Path) -> Listing:
     """Find the neutral frame and the peak of each sequence.
 
     Raises
@@ -108,10 +102,10 @@ def listed(name: str, root: Path) -> Listing:
         )
     if not rows:
         raise DataError(
-            f"{root} has no sequence of MMI that can be used{left_out(skipped)}; a row "
-            f"of {TABLE} has the columns {', '.join(COLUMNS)}, a folder in Sessions "
-            "holds S001-001.avi, S001-001.xml with its emotion and session.xml with "
-            "its view"
+            f"{root} has no sequence of MMI that can be used{say_skipped(skipped)}; a "
+            f"row of {TABLE} has the columns {', '.join(COLUMNS)}, a folder in "
+            "Sessions holds S001-001.avi, S001-001.xml with its emotion and "
+            "session.xml with its view"
         )
     if read is read_frame and find_spec("av") is None:
         raise DataError(
@@ -148,7 +142,7 @@ def _from_table(root: Path, skipped: Skipped) -> list[Row]:
         elif row["emotion"] not in map(str, CODES):
             skipped["unknown label"].append(line)
         elif None in images:
-            skipped[no_file(frames[images.index(None)])].append(line)
+            skipped[no_file_reason(frames[images.index(None)])].append(line)
         elif images[0] == images[1]:
             skipped["row that names one image twice"].append(line)
         elif box == ():
@@ -159,7 +153,7 @@ def _from_table(root: Path, skipped: Skipped) -> list[Row]:
     others = [image for image in files.paths if image not in named]
     skipped["image file without a row"].extend(others)
     rows: list[Row] = []
-    for neutral, peak, code, person, box in agreed(said, skipped).values():
+    for neutral, peak, code, person, box in merge_rows(said, skipped).values():
         rows.append((files.paths[neutral], "NE", person, box))
         rows.append((files.paths[peak], code, person, box))
     return rows
@@ -232,7 +226,7 @@ def _once(
 ) -> list[tuple[Path, str, str]]:
     """Return the first of videos that have one name, if they have one emotion too."""
     facts = {name: [(row, f[1:]) for row, f in rows] for name, rows in said.items()}
-    known = agreed(facts, skipped)
+    known = merge_rows(facts, skipped)
     return [(said[name][0][1][0], *fact) for name, fact in known.items()]
 
 

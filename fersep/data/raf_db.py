@@ -10,20 +10,15 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
-from fersep.data.classes import BASIC_CLASSES, COMPOUND_CLASSES
-from fersep.data.faces import (
-    Card,
-    Counts,
-    DataError,
+from fersep.data.classes import BASIC_CLASSES, COMPOUND_CLASSES, counts
+from fersep.data.files import (
     Files,
-    Listing,
-    Skipped,
-    agreed,
-    counts,
-    left_out,
-    no_file,
-    text_lines,
+    merge_rows,
+    no_file_reason,
+    read_lines,
+    say_skipped,
 )
+from fersep.data.types import Card, Counts, DataError, Listing, Skipped
 
 #: Label in the file -> class, for each half of the data set.
 CODES = {
@@ -67,7 +62,7 @@ CARD = Card(
 LABELS = "EmoLabel/list_patition_label.txt"
 
 
-def listed(name: str, root: Path) -> Listing:
+def list_images(name: str, root: Path) -> Listing:
     """Read the label file: which aligned images are used, with label and split.
 
     Raises
@@ -87,7 +82,7 @@ def listed(name: str, root: Path) -> Listing:
     codes = CODES[name]
     said: dict[str, list[tuple[str, tuple[str, str]]]] = {}
     named: set[str] = set()
-    for number, line in enumerate(text_lines(table), start=1):
+    for number, line in enumerate(read_lines(table), start=1):
         row = f"line {number}: {line}"
         words = line.split()
         if not words:
@@ -104,15 +99,15 @@ def listed(name: str, root: Path) -> Listing:
         elif split not in ("train", "test"):
             skipped["name that begins with neither train_ nor test_"].append(row)
         elif not image:
-            skipped[no_file(words[0])].append(row)
+            skipped[no_file_reason(words[0])].append(row)
         else:
             said.setdefault(image, []).append((row, (split, codes[int(words[1])])))
-    known = agreed(said, skipped)
+    known = merge_rows(said, skipped)
     others = [f"{folder.name}/{image}" for image in files.paths if image not in named]
     skipped["image file without a line"].extend(others)
     if not known:
         raise DataError(
-            f"{table} has no usable line{left_out(skipped)}; a line reads "
+            f"{table} has no usable line{say_skipped(skipped)}; a line reads "
             "train_00001.jpg 5, and its image is Image/aligned/train_00001_aligned.jpg"
         )
     return Listing(

@@ -25,8 +25,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from fersep import provenance, storage
-from fersep.data import BASIC_CLASSES, COMPOUND_CLASSES, faces
-from fersep.data.faces import SPLITS, Card, DataError, Faces
+from fersep.data import BASIC_CLASSES, COMPOUND_CLASSES
+from fersep.data.splits import split_by_group
+from fersep.data.types import SPLITS, Card, DataError, Faces, fingerprint
 from fersep.rendered.face import (
     ACTION_UNITS,
     PERSON,
@@ -484,7 +485,7 @@ def load(
         groups,
         CARD,
         {},
-        faces.fingerprint(chosen, numbers),
+        fingerprint(chosen, numbers),
     )
 
 
@@ -495,7 +496,7 @@ def _layout(
     """Return label and split (0, 1 or 2) of each image."""
     labels = labels_of(name, size, counts)
     groups = _groups(torch.arange(size), identity)
-    return labels, faces.split_by_group(labels.numpy(), groups, seed)
+    return labels, split_by_group(labels.numpy(), groups, seed)
 
 
 def _groups(index: Tensor, identity: str) -> list[str]:

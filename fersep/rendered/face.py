@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from fersep.data.faces import DataError
+from fersep.data.types import DataError
 
 #: The action units that move a face, and what each does.
 ACTION_UNITS = {

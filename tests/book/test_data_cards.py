@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fersep import data
-from fersep.data.faces import Card
+from fersep.data import Card
 
 PAGE = Path(__file__).parents[2] / "book" / "data_cards.md"
 

@@ -5,6 +5,7 @@ import unicodedata
 
 import numpy as np
 import pytest
+from fersep_book import published
 from layouts_video import (
     CK_PLUS,
     PEOPLE,
@@ -39,10 +40,10 @@ def made(tmp_path):
 def test_label_codes_and_counts_are_the_documented_ones():
     assert loader.CODES == CK_PLUS
     assert loader.CONTEMPT == 2
-    published = loader.PUBLISHED["ck_plus"]["all"]
+    counts = loader.PUBLISHED["ck_plus"]["all"]
     native = dict(zip(CK_PLUS.values(), (45, 59, 25, 69, 28, 83), strict=True))
-    assert published == native | {"NE": 309}
-    assert tuple(published) == BASIC_CLASSES
+    assert counts == native | {"NE": 309}
+    assert tuple(counts) == BASIC_CLASSES
     assert sum(native.values()) == published.number("data.ck_plus.sequences")
     contempt = published.number("data.ck_plus.contempt")
     labeled = published.number("data.ck_plus.labeled")
@@ -50,7 +51,7 @@ def test_label_codes_and_counts_are_the_documented_ones():
 
 
 def test_first_frames_are_neutral_and_last_ones_show_the_label(made):
-    listing = loader.listed("ck_plus", made.root)
+    listing = loader.list_images("ck_plus", made.root)
     found = {
         path.stem: (listing.classes[label], person)
         for path, label, person in zip(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fersep import data
-from fersep.data import DataError, faces
+from fersep.data import DataError, images, splits
 from fersep.data.facial_expressions import person as person_in_the_wild
 from fersep.data.folder import named_classes
 from fersep.data.folder import person as person_in_a_folder
@@ -124,7 +124,7 @@ def test_unreadable_images_are_named_and_left_out(tmp_path):
 def test_color_modes_and_shapes_become_rgb_squares(tmp_path, mode):
     path = tmp_path / "a.png"
     picture(3).convert(mode).resize((60, 40)).save(path)
-    image = faces.read_image(path, 24)
+    image = images.read_image(path, 24)
     assert image.shape == (3, 24, 24)
     assert image.dtype == np.uint8
 
@@ -132,22 +132,22 @@ def test_color_modes_and_shapes_become_rgb_squares(tmp_path, mode):
 def test_grey_of_sixteen_bits_is_not_burnt_out(tmp_path):
     ramp = np.arange(0, 65536, 64, dtype=np.uint16).reshape(32, 32)
     Image.fromarray(ramp).save(tmp_path / "deep.png")
-    image = faces.read_image(tmp_path / "deep.png", 32)
+    image = images.read_image(tmp_path / "deep.png", 32)
     np.testing.assert_allclose(image[0], ramp / 257, atol=4)
     Image.new("F", (20, 20), 0.5).save(tmp_path / "float.tif")
-    assert faces.read_image(tmp_path / "float.tif", 16) is None
+    assert images.read_image(tmp_path / "float.tif", 16) is None
 
 
 def test_cmyk_and_rotated_photographs(tmp_path):
     picture(3).convert("CMYK").save(tmp_path / "c.jpg")
-    assert faces.read_image(tmp_path / "c.jpg", 16).shape == (3, 16, 16)
+    assert images.read_image(tmp_path / "c.jpg", 16).shape == (3, 16, 16)
     upright = Image.fromarray(
         np.repeat(np.arange(0, 250, 10, dtype=np.uint8)[:, None], 25, 1)
     )
     exif = Image.Exif()
     exif[274] = 3  # turned upside down
     upright.save(tmp_path / "r.png", exif=exif)
-    image = faces.read_image(tmp_path / "r.png", 25)
+    image = images.read_image(tmp_path / "r.png", 25)
     assert image[0, 0, 0] > image[0, -1, 0]
 
 
@@ -374,7 +374,7 @@ def test_near_duplicates_share_a_group():
     both = np.concatenate([images, again.astype(np.uint8)])
     brighter = np.clip(images[5:8].astype(float) * 0.8 + 30, 0, 255).astype(np.uint8)
     both = np.concatenate([both, brighter])
-    groups = faces.near_duplicates(both, [f"p{i:02d}" for i in range(48)])
+    groups = splits.join_near_duplicates(both, [f"p{i:02d}" for i in range(48)])
     assert groups[40:] == [f"p{i:02d}" for i in range(8)]
     assert groups[:40] == [f"p{i:02d}" for i in range(40)]
 
@@ -382,7 +382,7 @@ def test_near_duplicates_share_a_group():
 def test_blank_pictures_are_joined_only_if_equal():
     levels = np.asarray([0, 100, 100, 200], dtype=np.uint8)
     images = np.broadcast_to(levels[:, None, None, None], (4, 3, 48, 48))
-    assert faces.near_duplicates(images, list("abcd")) == ["a", "b", "b", "d"]
+    assert splits.join_near_duplicates(images, list("abcd")) == ["a", "b", "b", "d"]
 
 
 @settings(deadline=None, max_examples=50)
@@ -391,12 +391,12 @@ def test_splits_cover_everything_once_and_whole_groups(seed, people, classes):
     g = np.random.default_rng(seed)
     groups = [f"p{i}" for i in g.integers(0, people, 200)]
     labels = np.concatenate([np.arange(classes), g.integers(0, classes, 200 - classes)])
-    part = faces.split_by_group(labels, groups, seed)
+    part = splits.split_by_group(labels, groups, seed)
     assert set(part) <= {0, 1, 2}
     sides = {}
     for group, p in zip(groups, part, strict=True):
         assert sides.setdefault(group, p) == p
-    assert (part == faces.split_by_group(labels, groups, seed)).all()
+    assert (part == splits.split_by_group(labels, groups, seed)).all()
 
 
 def test_people_with_several_expressions_still_fill_every_split():
@@ -405,7 +405,7 @@ def test_people_with_several_expressions_still_fill_every_split():
         g = np.random.default_rng(seed)
         who = g.integers(0, 20, 90)
         labels = g.choice(7, 90, p=[0.38, 0.2, 0.16, 0.1, 0.06, 0.06, 0.04])
-        part = faces.split_by_group(labels, [f"p{i}" for i in who], seed)
+        part = splits.split_by_group(labels, [f"p{i}" for i in who], seed)
         for c in set(labels.tolist()):
             if len(set(who[labels == c].tolist())) >= 3:
                 empty += len(set(part[labels == c].tolist())) < 3
@@ -421,7 +421,7 @@ def test_a_class_of_three_people_is_in_every_split(seed, classes, people):
     who[: 3 * classes] = np.arange(3 * classes) // classes
     labels = np.arange(300) % classes
     groups = [f"class {c} person {p}" for c, p in zip(labels, who, strict=True)]
-    part = faces.split_by_group(labels, groups, seed)
+    part = splits.split_by_group(labels, groups, seed)
     for c in range(classes):
         assert set(part[labels == c]) == {0, 1, 2}
 
@@ -430,7 +430,7 @@ def test_a_class_of_three_people_is_in_every_split(seed, classes, people):
 @given(st.lists(st.integers(0, 4), min_size=5, max_size=200), st.integers(1, 200))
 def test_a_smaller_set_keeps_the_shares(labels, number):
     labels = np.asarray(labels)
-    keep = faces.stratified(labels, number)
+    keep = splits.stratify(labels, number)
     assert len(set(keep.tolist())) == len(keep)
     before, after = Counter(labels.tolist()), Counter(labels[keep].tolist())
     assert set(before) == set(after)
@@ -448,7 +448,7 @@ def test_size_limits_all_splits_together(tmp_path):
 def test_second_load_reads_no_image(tmp_path, monkeypatch):
     put_legend(tmp_path, wild(tmp_path))
     first = data.load("facial_expressions", tmp_path, image_size=16)
-    monkeypatch.setattr(faces, "_decode_all", None)
+    monkeypatch.setattr(images, "decode_all", None)
     again = data.load("facial_expressions", tmp_path, image_size=16)
     assert torch.equal(first.images, again.images)
     assert first.fingerprint == again.fingerprint
@@ -496,7 +496,7 @@ def test_a_failed_cache_leaves_nothing(tmp_path, build, monkeypatch):
     def full(*_):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(faces, "near_duplicates", full)
+    monkeypatch.setattr(images, "join_near_duplicates", full)
     with pytest.raises(OSError, match="no space left"):
         data.load("facial_expressions", tmp_path, image_size=16)
     assert list((build / "data").iterdir()) == []

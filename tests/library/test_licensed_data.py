@@ -24,9 +24,10 @@ from fersep.data import (
     COMPOUND_CLASSES,
     DataError,
     affectnet,
-    faces,
     fer2013,
+    images,
     raf_db,
+    splits,
 )
 
 EACH_LAYOUT = pytest.mark.parametrize("layout", LAYOUTS)
@@ -136,7 +137,7 @@ def test_public_and_private_test_of_fer2013_add_up():
 def test_every_image_has_the_class_and_split_of_its_native_label(layout, tmp_path):
     made = written(layout, tmp_path)
     module = importlib.import_module(data.NAMES[made.name])
-    listing = module.listed(made.name, made.root)
+    listing = module.list_images(made.name, made.root)
     found = {}
     for i, (path, label) in enumerate(zip(listing.paths, listing.labels, strict=True)):
         key = listing.names[i] if listing.names else str(path)
@@ -212,17 +213,17 @@ def test_a_face_is_cut_out_by_its_box(tmp_path):
     Image.fromarray(whole).save(tmp_path / "a.png")
     # The small size makes the decoder shrink the JPEG, and the box with it.
     for file, size in (("a.jpg", 16), ("a.jpg", 200), ("a.png", 16)):
-        face = faces.read_image(tmp_path / file, size, (710, 310, 890, 490))
+        face = images.read_image(tmp_path / file, size, (710, 310, 890, 490))
         assert face[0].min() > 235
         assert face[1:].max() < 25
-    beyond = faces.read_image(tmp_path / "a.png", 16, (-100, -100, 1300, 100))
+    beyond = images.read_image(tmp_path / "a.png", 16, (-100, -100, 1300, 100))
     assert beyond.shape == (3, 16, 16)
     assert beyond[1].min() == 255
-    assert faces.read_image(tmp_path / "a.png", 16, (1200, 0, 1300, 90)) is None
+    assert images.read_image(tmp_path / "a.png", 16, (1200, 0, 1300, 90)) is None
     turned = Image.Exif()
     turned[274] = 6  # stored lying: the camera was held upright
     Image.fromarray(whole).save(tmp_path / "r.jpg", quality=100, exif=turned)
-    face = faces.read_image(tmp_path / "r.jpg", 16, (410, 710, 590, 890))
+    face = images.read_image(tmp_path / "r.jpg", 16, (410, 710, 590, 890))
     assert face[0].min() > 235
 
 
@@ -255,7 +256,7 @@ def test_two_faces_of_one_photograph_stay_on_one_side(tmp_path):
     made.write()
     found = survey(made)
     assert total(found) == len(made.labels) + 1
-    module = affectnet.listed("affectnet", made.root)
+    module = affectnet.list_images("affectnet", made.root)
     assert module.groups.count(module.groups[0]) == 2
 
 
@@ -406,7 +407,7 @@ def letters_that_are_no_ascii(made: Layout) -> None:
         )
         made.write()
     elif made.name == "affectnet":
-        note = old.parents[2] / "annotations" / f"{old.stem}_exp.npy"
+        note = old.parents[1] / "annotations" / f"{old.stem}_exp.npy"
         note.rename(note.with_name(f"{old.stem}ä_exp.npy"))
 
 
@@ -714,8 +715,8 @@ def test_a_table_that_is_no_utf8_is_named(layout, tmp_path):
 def close(first: torch.Tensor, second: torch.Tensor) -> int:
     """Return how many pairs of grey images correlate above .98, each compared."""
     rows = []
-    for images in (first, second):
-        grey = images.double().mean(1).flatten(1)
+    for faces in (first, second):
+        grey = faces.double().mean(1).flatten(1)
         grey = grey - grey.mean(1, keepdim=True)
         rows.append(grey / grey.norm(dim=1, keepdim=True))
     return int((rows[0] @ rows[1].T > 0.98).sum())
@@ -788,7 +789,7 @@ def test_second_load_decodes_nothing(layout, tmp_path, monkeypatch):
     def never(*_):
         raise AssertionError("an image was decoded again")
 
-    monkeypatch.setattr(faces, "_decode_all", never)
+    monkeypatch.setattr(images, "decode_all", never)
     again = data.load_splits(made.name, made.root, image_size=16)
     for one, other in zip(first, again, strict=True):
         assert one.fingerprint == other.fingerprint
@@ -828,5 +829,5 @@ def test_a_folder_that_moved_is_not_decoded_again(tmp_path, build):
 def test_many_equal_pictures_cost_no_square(tmp_path):
     blank = np.zeros((30_000, 3, 16, 16), dtype=np.uint8)
     blank[::2] = np.asarray(picture(1, 16)).transpose(2, 0, 1)
-    groups = faces.near_duplicates(blank, [f"{i:05d}" for i in range(len(blank))])
+    groups = splits.join_near_duplicates(blank, [f"{i:05d}" for i in range(len(blank))])
     assert groups == ["00000", "00001"] * 15_000

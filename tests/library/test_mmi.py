@@ -5,6 +5,7 @@ import unicodedata
 
 import numpy as np
 import pytest
+from fersep_book import published
 from layouts import draw
 from layouts_video import (
     MMI,
@@ -54,16 +55,16 @@ def session(root, number=101, stem="S001-001"):
 
 def test_label_codes_and_counts_are_the_documented_ones():
     assert loader.CODES == MMI
-    published = loader.PUBLISHED["mmi"]["all"]
+    counts = loader.PUBLISHED["mmi"]["all"]
     native = dict(zip(MMI.values(), (31, 32, 28, 42, 32, 40), strict=True))
-    assert published == native | {"NE": 205}
-    assert tuple(published) == BASIC_CLASSES
+    assert counts == native | {"NE": 205}
+    assert tuple(counts) == BASIC_CLASSES
     assert sum(native.values()) == published.number("data.mmi.sequences")
 
 
 def test_every_sequence_gives_a_neutral_frame_and_a_peak(made, films):
     for layout in (made, films):
-        listing = loader.listed("mmi", layout.root)
+        listing = loader.list_images("mmi", layout.root)
         wanted = [
             (code, f"S{p + 1:03d}")
             for p in range(PEOPLE)
@@ -103,7 +104,7 @@ def test_a_box_in_the_table_cuts_the_face_out_of_both_frames(made):
     made.write()
     assert outcome(made) == SAME
     found = data.survey("mmi", made.root, 16)
-    listing = loader.listed("mmi", made.root)
+    listing = loader.list_images("mmi", made.root)
     for path, image in zip(listing.paths[:4], found.images, strict=False):
         with Image.open(path) as photo:
             whole = np.asarray(photo).transpose(2, 0, 1)
@@ -306,7 +307,7 @@ def upper_case_video(folder):
 
 def copied(code):
     """Put the same video into another session."""
-    return lambda folder: mmi_session(folder.parents[2], 102, "S001-001", code)
+    return lambda folder: mmi_session(folder.parents[1], 102, "S001-001", code)
 
 
 def linked(inside):

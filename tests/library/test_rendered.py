@@ -13,7 +13,7 @@ from scipy.stats import chi2_contingency
 from sklearn.ensemble import ExtraTreesClassifier
 
 from fersep import data, rendered
-from fersep.data.faces import DataError
+from fersep.data import DataError
 from fersep.rendered import face
 
 #: Where each unit must be seen: rows and columns of the picture, from 0 to 1.

@@ -1,0 +1,216 @@
+"""Files below the root of a data set, found by name, and tables of what is in them."""
+
+from __future__ import annotations
+
+import csv
+import os
+import posixpath
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from fersep.data.types import DataError, Skipped
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
+
+
+K = TypeVar("K")
+
+
+V = TypeVar("V")
+
+
+class Files:
+    """The image files below a folder, to be found by name.
+
+    Hidden files are passed over. Links are followed inside the root, not out of it.
+
+    Parameters
+    ----------
+    folder, root : Path
+        Names count from the folder; links may not leave the root.
+    skipped : Skipped
+        Takes the files that are no image and the links that lead nowhere or outside.
+    suffixes : set of str, optional
+        Other endings than those of images, in lower case.
+
+    Raises
+    ------
+    DataError
+        If the folder itself is a link out of the root.
+
+    Attributes
+    ----------
+    paths : dict of str to Path
+        Name with ``/`` -> path, in the order of the names.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        root: Path,
+        skipped: Skipped,
+        suffixes: Collection[str] = SUFFIXES,
+    ) -> None:
+        self.paths: dict[str, Path] = {}
+        inside = os.path.realpath(root)
+        if not Path(os.path.realpath(folder)).is_relative_to(inside):
+            raise DataError(
+                f"{folder} is a link that leaves the root {root}; put the folder "
+                "itself there"
+            )
+
+        def walk(place: str, above: str, chain: tuple[str, ...]) -> None:
+            with os.scandir(place) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                real = ""
+                if entry.is_symlink():
+                    real = os.path.realpath(entry.path)
+                    reason = ""
+                    if not os.path.exists(real):
+                        reason = "link to nothing"
+                    elif not Path(real).is_relative_to(inside):
+                        reason = "link that leaves the root"
+                    elif real in chain:
+                        reason = "link to a folder it stands in"
+                    if reason:
+                        skipped[reason].append(below(root, Path(entry.path)))
+                        continue
+                if entry.is_dir():
+                    real = real or os.path.join(chain[-1], entry.name)
+                    walk(entry.path, f"{above}{entry.name}/", (*chain, real))
+                elif not entry.is_file():
+                    continue
+                elif os.path.splitext(entry.name)[1].lower() in suffixes:
+                    self.paths[above + entry.name] = Path(entry.path)
+                else:
+                    path = below(root, Path(entry.path))
+                    skipped["file that is no image"].append(path)
+
+        walk(str(folder), "", (os.path.realpath(folder),))
+        self._plain = {_plain(name): name for name in self.paths}
+
+    def find(self, name: str) -> str | None:
+        """Return a name of `paths`, also if case or Unicode form are written otherwise.
+
+        None if there is no such file.
+        """
+        name = posixpath.normpath(name.replace("\\", "/"))
+        return name if name in self.paths else self._plain.get(_plain(name))
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def leaves(name: str) -> bool:
+    """Say whether a relative path leads out of its folder, or is none."""
+    name = posixpath.normpath(name.replace("\\", "/"))
+    return name.startswith(("../", "/")) or name == ".." or name[1:2] == ":"
+
+
+def no_file_reason(name: str) -> str:
+    """Return the reason why a row whose file is not found is left out."""
+    return "row that leaves the root" if leaves(name) else "row without an image file"
+
+
+def merge_rows(
+    said: Mapping[K, Sequence[tuple[str, V]]], skipped: Skipped
+) -> dict[K, V]:
+    """Return what is said of each image where all rows agree.
+
+    Parameters
+    ----------
+    said : dict of image to list of (row, fact)
+        ``row`` names the row in `skipped`.
+    skipped : Skipped
+        Takes rows that repeat another, and all rows that contradict each other.
+    """
+    known = {}
+    for image, rows in said.items():
+        if any(fact != rows[0][1] for _, fact in rows):
+            names = [row for row, _ in rows]
+            skipped["rows that contradict each other"].extend(names)
+        else:
+            skipped["row that repeats another"].extend(row for row, _ in rows[1:])
+            known[image] = rows[0][1]
+    return known
+
+
+def check_root(name: str, root: str | Path | None) -> Path:
+    """Return the folder of a data set.
+
+    Raises
+    ------
+    DataError
+        If it was not given or is no folder.
+    """
+    if not root:
+        raise DataError(
+            f"{name} needs root, the folder that holds its files: -p root FOLDER"
+        )
+    folder = Path(root).expanduser()
+    if not folder.is_dir():
+        raise DataError(
+            f"root {root} is no folder; give the folder that holds the files of {name}"
+        )
+    return folder
+
+
+def below(root: Path, path: Path) -> str:
+    """Return the name of a path below the root."""
+    return str(path).removeprefix(str(root)).lstrip(os.sep)
+
+
+def read_table(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
+    """Return the rows of a table with a header, all cells without outer spaces.
+
+    Raises
+    ------
+    DataError
+        If the file is no comma-separated UTF-8 text or lacks a needed column.
+    """
+    reader = csv.DictReader(read_lines(path))
+    try:
+        columns = [(c or "").strip() for c in reader.fieldnames or []]
+        reader.fieldnames = columns
+        if not set(needed) <= set(columns):
+            raise DataError(
+                f"{path} needs the columns {' and '.join(needed)} in its first line, "
+                f"separated by commas; it begins with {', '.join(columns)[:60]!r}"
+            )
+        return [{c: (row[c] or "").strip() for c in columns} for row in reader]
+    except csv.Error as error:
+        raise DataError(
+            f"line {reader.line_num + 1} of {path} cannot be read ({error}); save the "
+            "table as comma-separated text"
+        ) from None
+
+
+def read_lines(path: Path) -> Iterator[str]:
+    """Yield the lines of a UTF-8 text, one at a time: some tables fill the memory.
+
+    Raises
+    ------
+    DataError
+        If a line is no UTF-8 text.
+    """
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError:
+                raise DataError(
+                    f"line {number} of {path} is not UTF-8 text; save the table as "
+                    "UTF-8"
+                ) from None
+
+
+def say_skipped(skipped: Mapping[str, Sequence[str]]) -> str:
+    """Return in words why files were left out, to stand inside a message."""
+    reasons = ", ".join(f"{reason}: {len(n)}" for reason, n in skipped.items() if n)
+    return f" (left out: {reasons})" if reasons else ""

@@ -1,0 +1,175 @@
+"""What a set of photographs consists of: its card, listed files, loaded images."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+SPLITS = ("train", "validation", "test")
+
+
+Array = NDArray[Any]
+
+
+class DataError(ValueError):
+    """Something is wrong with the files or options of a data set."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """Where images come from and what their labels mean.
+
+    Attributes
+    ----------
+    name, source, people, consent, license, labels, biases : str
+    redistributable : bool
+        False keeps the faces out of pages.
+    citation : str
+        Empty where there is nothing to cite.
+    """
+
+    name: str
+    source: str
+    people: str
+    consent: str
+    license: str
+    labels: str
+    biases: str
+    redistributable: bool
+    citation: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Faces(Dataset[tuple[Tensor, int]]):
+    """One split of a data set, in memory.
+
+    Attributes
+    ----------
+    name : str
+    images : Tensor, (n, 3, size, size) uint8
+    labels : Tensor, (n,) int64
+    classes : tuple of str
+        Names of the classes 0 .. s - 1.
+    groups : list of str
+        Person of each image; an unknown one is a group of its own.
+    card : Card
+    skipped : dict of str to int
+        Why files of the whole data set were left out, and how many.
+    fingerprint : str
+        Hash of images and labels.
+    """
+
+    name: str
+    images: Tensor
+    labels: Tensor
+    classes: tuple[str, ...]
+    groups: list[str]
+    card: Card
+    skipped: dict[str, int] = field(default_factory=dict)
+    fingerprint: str = ""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        """Return an image (3, size, size) uint8 and its class number."""
+        return self.images[index], int(self.labels[index])
+
+
+#: Reason -> names of the files or rows that are left out for it.
+Skipped = defaultdict[str, list[str]]
+
+
+#: Split (or "all") -> class -> number of images.
+Counts = Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Images with their labels, before any image is opened.
+
+    Attributes
+    ----------
+    paths : list of Path
+        The file of each image, below the root; images may share a file.
+    labels : list of int
+    groups : list of str
+        Person of each image, as far as known; else a name no other image has.
+    splits : list of str or None
+        Given splits; None where the library makes them.
+    classes : tuple of str
+    skipped : dict of str to list of str
+        Every file or row left out, by name, under its reason.
+    published : dict of str to dict of str to int
+        What should be found in this layout: split -> class -> number of images.
+    parts : list or None
+        What of the file to read, handed to ``read``: for `read_image` a box
+        (left, top, right, bottom) in pixels, or None for the whole image. Plain
+        values whose text tells them apart: it is part of the key of the cache.
+    names : list of str or None
+        How messages call each image; its path below the root if None.
+    read : callable or None
+        ``read(path, size, part)`` -> (3, size, size) uint8, or None if the image cannot
+        be read; `read_image` if None.
+    """
+
+    paths: list[Path]
+    labels: list[int]
+    groups: list[str]
+    splits: list[str] | None
+    classes: tuple[str, ...]
+    skipped: dict[str, list[str]]
+    published: Counts = field(default_factory=dict)
+    parts: list[Any] | None = None
+    names: list[str] | None = None
+    read: Callable[[Path, int, Any], Array | None] | None = None
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a folder holds of a data set.
+
+    Attributes
+    ----------
+    name : str
+    card : Card
+    classes : tuple of str
+    counts : dict of str to dict of str to int
+        Split, or "all" if none is given -> class -> number of readable images.
+    published : dict of str to dict of str to int
+        The same as published; empty where nothing is.
+    skipped : dict of str to list of str
+        Every file or row left out, by name, under its reason.
+    shared : list of str
+        Groups (people, or images that are nearly the same) on both sides of the given
+        splits.
+    images : array, (n, 3, image_size, image_size) uint8
+        All readable images, memory-mapped.
+    labels : array, (n,) int64
+    """
+
+    name: str
+    card: Card
+    classes: tuple[str, ...]
+    counts: Counts
+    published: Counts
+    skipped: dict[str, list[str]]
+    shared: list[str]
+    images: Array
+    labels: Array
+
+
+def fingerprint(images: Tensor, labels: Tensor) -> str:
+    """Return a hash of images and labels."""
+    digest = hashlib.sha256(np.ascontiguousarray(images.numpy()).data)
+    digest.update(np.ascontiguousarray(labels.numpy()).data)
+    return digest.hexdigest()
