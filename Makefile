@@ -3,13 +3,15 @@ PROFILE ?= smoke
 PYTHON ?= python3
 BIN := .venv/bin
 UV := 0.13.9
+SNAKEMAKE := 9.27.1
+CORES ?= 2
 
 # Threads that spin while they wait would steal the cores from one another.
 export OMP_WAIT_POLICY := PASSIVE
 # Without compiled files every kernel would compile torch again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: book test env browser lab serve student lock clean help
+.PHONY: book test evidence env browser lab serve student lock clean help
 
 book: env  ## run stale chapters and build the HTML (PROFILE=smoke, cpu or gpu)
 	@FERSEP_PROFILE=$(PROFILE) $(BIN)/python book/_ext/commands.py book
@@ -19,6 +21,10 @@ test: env browser  ## check the code, run units and chapters, open every page in
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+evidence: env  ## run what is missing of experiments/NAME.yml (CORES=2, ARGS=-n to only say what)
+	@test -n "$(NAME)" || { echo "Name an experiment: make evidence NAME=$$(ls experiments/*.yml | xargs -n1 basename -s .yml | head -1)"; exit 1; }
+	@$(BIN)/uv tool run --quiet snakemake==$(SNAKEMAKE) -s experiments/Snakefile --cores $(CORES) --config experiment=$(NAME) $(ARGS)
 
 env:  ## make .venv and install the locked packages, unless they are there
 	@set -e; if ! cat requirements.lock pyproject.toml | cmp -s - .venv/installed; then \
