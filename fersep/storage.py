@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 def build_folder() -> Path:
@@ -61,3 +67,44 @@ def whole_folder(folder: str | Path) -> Iterator[Path]:
         if isinstance(error, OSError) and folder.exists():
             raise taken from None
         raise
+
+
+def cached_array(
+    name: str,
+    key: Iterable[object],
+    shape: tuple[int, ...],
+    fill: Callable[[NDArray[np.uint8]], Any],
+) -> tuple[NDArray[np.uint8], Any]:
+    """Return an array that is filled once and kept below the build folder.
+
+    Parameters
+    ----------
+    name : str
+        The folder's name begins with it.
+    key : iterable
+        All that the array depends on; the hash of its text ends the folder's name.
+    shape : tuple of int
+    fill : callable
+        ``fill(array)`` fills an array of zeros (shape) uint8 and returns facts that
+        JSON can hold, or None. If it fails, nothing is kept.
+
+    Returns
+    -------
+    array : (shape) uint8
+        Memory-mapped, to be read only.
+    facts
+        What ``fill`` returned when it ran.
+    """
+    digest = hashlib.sha256()
+    for part in key:
+        digest.update(f"{part}\0".encode(errors="surrogateescape"))
+    folder = build_folder() / "data" / f"{name}-{digest.hexdigest()[:20]}"
+    # Another process may finish the same folder first.
+    with suppress(FileExistsError), whole_folder(folder) as place:
+        file = place / "array.npy"
+        empty = np.lib.format.open_memmap(file, "w+", np.uint8, shape)
+        facts = fill(empty)
+        empty.flush()
+        (place / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+    kept: NDArray[np.uint8] = np.load(folder / "array.npy", mmap_mode="r")
+    return kept, json.loads((folder / "facts.json").read_text(encoding="utf-8"))
