@@ -3,6 +3,10 @@
 Images are uint8 tensors (n, 3, size, size), labels int64, classes in the paper's order.
 Splits are disjoint by group: a person, and images that are nearly the same, stand on
 one side only.
+
+The module of a set of photographs has a `Card` named ``CARD``, the numbers of images
+``PUBLISHED`` (data set -> split -> class), and ``list_images(name, root)``, which
+returns a `Listing` before any image is opened. All else is done the same way for all.
 """
 
 from __future__ import annotations
@@ -12,30 +16,15 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
 from fersep.data.classes import BASIC_CLASSES, COMPOUND_CLASSES
-from fersep.data.files import check_root, say_skipped
-from fersep.data.images import decode
-from fersep.data.loading import make_splits, make_survey
-from fersep.data.types import SPLITS, Card, DataError, Faces, Survey, fingerprint
+from fersep.data.files import check_root
+from fersep.data.photographs import Photographs, open_photographs
+from fersep.data.types import SPLITS, Card, DataError, Faces, Survey
 
 __all__ = [
-    "BASIC_CLASSES",
-    "COMPOUND_CLASSES",
-    "NAMES",
-    "SPLITS",
-    "Card",
-    "DataError",
-    "Faces",
-    "Survey",
-    "is_rendered",
-    "load",
-    "load_splits",
-    "survey",
-    "whole",
-]
+    "BASIC_CLASSES", "COMPOUND_CLASSES", "NAMES", "SPLITS", "Card", "DataError",
+    "Faces", "Survey", "is_rendered", "load", "load_splits", "survey", "whole",
+]  # fmt: skip
 
 #: Data set -> the module that loads it.
 NAMES = {
@@ -99,6 +88,17 @@ def _load(
 ) -> list[Faces]:
     if name not in NAMES:
         raise DataError(f"data must be one of {', '.join(NAMES)}; got {name!r}")
+    _check_options(name, options)
+    if is_rendered(name):
+        module = import_module(NAMES[name])
+        return [module.load(name, root or None, split, **options) for split in splits]
+    photographs = _open(name, root, options.get("image_size", 48))
+    return photographs.make_splits(
+        splits, options.get("size", 0), options.get("seed", 0)
+    )
+
+
+def _check_options(name: str, options: dict[str, Any]) -> None:
     known = ["image_size", "size", "seed"]
     known += RENDERED_OPTIONS if is_rendered(name) else ()
     for option in options:
@@ -110,19 +110,20 @@ def _load(
         value = options.get(option, 48)
         if isinstance(value, bool) or not isinstance(value, Integral):
             raise DataError(f"{option} must be a whole number, got {value!r}")
-    if options.get("image_size", 48) < 8:
-        raise DataError(
-            f"image_size must be at least 8 pixels, got {options['image_size']}"
-        )
-    for option in ("size", "seed", "test_size"):
-        if options.get(option, 0) < 0:
-            raise DataError(f"{option} must be 0 or more, got {options[option]}")
+        if option == "image_size" and value < 8:
+            raise DataError(f"image_size must be at least 8 pixels, got {value}")
+        if value < 0:
+            raise DataError(f"{option} must be 0 or more, got {value}")
+
+
+def _open(name: str, root: str | Path | None, image_size: int) -> Photographs:
+    if name not in NAMES or is_rendered(name):
+        known = ", ".join(n for n in NAMES if not is_rendered(n))
+        raise DataError(f"a set of photographs is one of {known}; got {name!r}")
     module = import_module(NAMES[name])
-    if is_rendered(name):
-        return [module.load(name, root or None, split, **options) for split in splits]
     folder = check_root(name, root)
     listing = module.list_images(name, folder)
-    return make_splits(name, folder, listing, module.CARD, splits, **options)
+    return open_photographs(name, folder, listing, module.CARD, image_size)
 
 
 def load_splits(
@@ -150,8 +151,7 @@ def load_splits(
     -------
     train, validation, test : Faces
     """
-    options: dict[str, Any] = {"size": size, "image_size": image_size}
-    options |= interventions
+    options = {"size": size, "image_size": image_size, **interventions}
     if is_rendered(name):
         options["difficulty"] = difficulty
     train, validation, test = _load(name, root, SPLITS, **options)
@@ -174,26 +174,7 @@ def whole(name: str, root: str | Path | None, *, image_size: int = 48) -> Faces:
     DataError
         As `load`; rendered faces have no files.
     """
-    module, folder = _photographs(name, root)
-    listing = module.list_images(name, folder)
-    images, kept, groups, skipped = decode(name, folder, listing, image_size)
-    if len(kept) == 0:
-        raise DataError(
-            f"{folder} has no image that can be read{say_skipped(skipped)}; give the "
-            f"folder that holds the images of {name}"
-        )
-    pictures = torch.from_numpy(np.array(images))
-    labels = torch.tensor(listing.labels)[torch.from_numpy(kept)]
-    return Faces(
-        name,
-        pictures,
-        labels,
-        listing.classes,
-        groups,
-        module.CARD,
-        {reason: len(names) for reason, names in skipped.items()},
-        fingerprint(pictures, labels),
-    )
+    return _open(name, root, image_size).make_whole()
 
 
 def survey(name: str, root: str | Path | None, image_size: int = 48) -> Survey:
@@ -204,13 +185,4 @@ def survey(name: str, root: str | Path | None, image_size: int = 48) -> Survey:
     DataError
         As `load`; rendered faces have no files.
     """
-    module, folder = _photographs(name, root)
-    listing = module.list_images(name, folder)
-    return make_survey(name, folder, listing, module.CARD, image_size)
-
-
-def _photographs(name: str, root: str | Path | None) -> tuple[Any, Path]:
-    if name not in NAMES or is_rendered(name):
-        known = ", ".join(n for n in NAMES if not is_rendered(n))
-        raise DataError(f"a set of photographs is one of {known}; got {name!r}")
-    return import_module(NAMES[name]), check_root(name, root)
+    return _open(name, root, image_size).count()

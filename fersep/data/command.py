@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import shutil
 import sys
@@ -17,11 +16,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image, ImageDraw
-
 from fersep import data
-from fersep.data import NAMES, SPLITS, Card, DataError, Survey, fetch
+from fersep.data import NAMES, SPLITS, DataError, Survey, fetch
 from fersep.data.classes import BASIC_CLASSES
 
 #: Names shown of the files left out for one reason.
@@ -223,19 +219,6 @@ def checked(
     return found, facts
 
 
-def _allowed(name: str, sheet: Path, show_faces: bool) -> None:
-    if sheet.suffix.lower() != ".png":
-        raise DataError(f"the sheet is a PNG; name it {sheet.stem}.png, not {sheet}")
-    if name not in photographs():
-        return
-    card: Card = import_module(NAMES[name]).CARD
-    if not card.redistributable and not show_faces:
-        raise DataError(
-            f"the faces of {name} may not be passed on, so no sheet is made; add "
-            "--show-faces to make one for your own eyes"
-        )
-
-
 def differences(found: Survey) -> dict[str, dict[str, int]]:
     """Return found minus published, of each split and class where they differ."""
     lacks = {}
@@ -298,36 +281,3 @@ def _left_out(skipped: dict[str, list[str]]) -> list[str]:
 def _wrapped(text: str) -> list[str]:
     width = max(40, min(shutil.get_terminal_size().columns, 88))
     return textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=False)
-
-
-def write_sheet(found: Survey, path: Path) -> None:
-    """Write a PNG with some faces of each class, one row for each.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be written.
-    """
-    margin = 12 + 8 * max(map(len, found.classes))
-    size = (margin + SHEET * SIDE, len(found.classes) * SIDE)
-    sheet = Image.new("RGB", size, "white")
-    pen = ImageDraw.Draw(sheet)
-    rng = np.random.default_rng(0)
-    for c, code in enumerate(found.classes):
-        pen.text((6, c * SIDE + SIDE // 2 - 6), code, fill="black")
-        own = np.flatnonzero(found.labels == c)
-        some = rng.permutation(own)[:SHEET]
-        for column, i in enumerate(some.tolist()):
-            face = Image.fromarray(found.images[i].transpose(1, 2, 0))
-            face = face.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
-            sheet.paste(face, (margin + column * SIDE, c * SIDE))
-    part = path.with_name(f".{path.name}.part")
-    try:
-        sheet.save(part, "PNG")
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise DataError(
-            f"the sheet {path} cannot be written ({error.strerror}); name a file in a "
-            "folder that exists"
-        ) from None

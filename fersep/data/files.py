@@ -22,7 +22,7 @@ V = TypeVar("V")
 
 
 class Files:
-    """The image files below a folder, to be found by name.
+    """The files below a folder, to be found by name.
 
     Hidden files are passed over. Links are followed inside the root, not out of it.
 
@@ -53,58 +53,69 @@ class Files:
         skipped: Skipped,
         suffixes: Collection[str] = SUFFIXES,
     ) -> None:
-        self.paths: dict[str, Path] = {}
-        inside = os.path.realpath(root)
-        if not Path(os.path.realpath(folder)).is_relative_to(inside):
+        if not folder.resolve().is_relative_to(root.resolve()):
             raise DataError(
                 f"{folder} is a link that leaves the root {root}; put the folder "
                 "itself there"
             )
-
-        def walk(place: str, above: str, chain: tuple[str, ...]) -> None:
-            with os.scandir(place) as found:
-                entries = sorted(found, key=lambda entry: entry.name)
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                real = ""
-                if entry.is_symlink():
-                    real = os.path.realpath(entry.path)
-                    reason = ""
-                    if not os.path.exists(real):
-                        reason = "link to nothing"
-                    elif not Path(real).is_relative_to(inside):
-                        reason = "link that leaves the root"
-                    elif real in chain:
-                        reason = "link to a folder it stands in"
-                    if reason:
-                        skipped[reason].append(below(root, Path(entry.path)))
-                        continue
-                if entry.is_dir():
-                    real = real or os.path.join(chain[-1], entry.name)
-                    walk(entry.path, f"{above}{entry.name}/", (*chain, real))
-                elif not entry.is_file():
-                    continue
-                elif os.path.splitext(entry.name)[1].lower() in suffixes:
-                    self.paths[above + entry.name] = Path(entry.path)
-                else:
-                    path = below(root, Path(entry.path))
-                    skipped["file that is no image"].append(path)
-
-        walk(str(folder), "", (os.path.realpath(folder),))
+        self.paths: dict[str, Path] = {}
+        for path in walk_files(folder, root, skipped):
+            if path.suffix.lower() in suffixes:
+                self.paths[below(folder, path)] = path
+            else:
+                skipped["file that is no image"].append(below(root, path))
         self._plain = {_plain(name): name for name in self.paths}
+        self._found: set[str] = set()
 
-    def find(self, name: str) -> str | None:
+    def find(self, name: str) -> str:
         """Return a name of `paths`, also if case or Unicode form are written otherwise.
 
-        None if there is no such file.
+        Nothing if there is no such file.
         """
         name = posixpath.normpath(name.replace("\\", "/"))
-        return name if name in self.paths else self._plain.get(_plain(name))
+        found = name if name in self.paths else self._plain.get(_plain(name), "")
+        self._found.add(found)
+        return found
+
+    def not_found(self) -> list[str]:
+        """Return the names that `find` has not returned."""
+        return [name for name in self.paths if name not in self._found]
 
 
 def _plain(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
+
+
+def walk_files(folder: Path, root: Path, skipped: Skipped) -> Iterator[Path]:
+    """Yield the files below a folder by name, hidden ones and bad links left out."""
+    with os.scandir(folder) as found:
+        entries = sorted(found, key=lambda entry: entry.name)
+    for entry in entries:
+        path = Path(entry.path)
+        if entry.name.startswith("."):
+            continue
+        if entry.is_symlink() and (fault := _link_fault(path, root)):
+            skipped[fault].append(below(root, path))
+        elif entry.is_dir():
+            yield from walk_files(path, root, skipped)
+        elif entry.is_file():
+            yield path
+
+
+def _link_fault(link: Path, root: Path) -> str:
+    real = os.path.realpath(link)
+    if not os.path.exists(real):
+        return "link to nothing"
+    if not Path(real).is_relative_to(root.resolve()):
+        return "link that leaves the root"
+    if os.path.isdir(real) and real in map(os.path.realpath, link.parents):
+        return "link to a folder it stands in"
+    return ""
+
+
+def below(root: Path, path: Path) -> str:
+    """Return the name of a path below the root, with ``/``."""
+    return path.as_posix().removeprefix(root.as_posix()).lstrip("/")
 
 
 def leaves(name: str) -> bool:
@@ -159,11 +170,6 @@ def check_root(name: str, root: str | Path | None) -> Path:
             f"root {root} is no folder; give the folder that holds the files of {name}"
         )
     return folder
-
-
-def below(root: Path, path: Path) -> str:
-    """Return the name of a path below the root."""
-    return str(path).removeprefix(str(root)).lstrip(os.sep)
 
 
 def read_table(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:

@@ -1,16 +1,14 @@
-"""Images opened, squared and kept decode."""
+"""Images of files, squared; all of a data set opened once and kept."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -29,48 +27,44 @@ def decode(
 
     The cache is keyed by the names, sizes and times of the files, what of them is read
     and the code that reads it: the content itself is not read to tell whether it
-    changed. It appears whole or not at all.
+    changed.
 
     Returns
     -------
     images : array, (n, 3, image_size, image_size) uint8
-        Memory-mapped.
+        The readable ones, memory-mapped.
     kept : array, (n,) int64
-        The place of each readable image in the listing.
+        The place of each in the listing.
     groups : list of str, (n,)
         Those of the listing; images that are nearly the same share one.
     skipped : dict of str to list of str
         Those of the listing and the unreadable images.
     """
-    code = _code((listing.read or read_image).__module__)
-    stamp = hashlib.sha256(f"{name} {image_size} {code}".encode())
+    n = len(listing.paths)
+    parts = listing.parts or [None] * n
+    key = [name, image_size, _code((listing.read or read_image).__module__)]
     for path in dict.fromkeys(listing.paths):
         facts = path.stat()
-        known = f"{below(root, path)}\0{facts.st_size}\0{facts.st_mtime_ns}\0"
-        stamp.update(known.encode(errors="surrogateescape"))
-    for i, (path, group) in enumerate(zip(listing.paths, listing.groups, strict=True)):
-        part = listing.parts[i] if listing.parts else None
-        known = f"{below(root, path)}\0{group}\0{part}\0"
-        stamp.update(known.encode(errors="surrogateescape"))
-    folder = storage.build_folder() / "data" / f"{name}-{stamp.hexdigest()[:20]}"
-    # Another process may finish the same folder first.
-    with suppress(FileExistsError), storage.whole_folder(folder) as part:
-        decode_all(name, listing, image_size, part)
-    index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        key += [below(root, path), facts.st_size, facts.st_mtime_ns]
+    for path, group, part in zip(listing.paths, listing.groups, parts, strict=True):
+        key += [below(root, path), group, part]
+    images, facts = storage.cached_array(
+        name,
+        key,
+        (n, 3, image_size, image_size),
+        lambda empty: decode_all(name, listing, empty),
+    )
     skipped = {reason: names for reason, names in listing.skipped.items() if names}
-    if index["unreadable"]:
-        names = [
-            listing.names[i] if listing.names else below(root, listing.paths[i])
-            for i in index["unreadable"]
-        ]
-        skipped["unreadable image"] = names
+    if facts["unreadable"]:
+        names = listing.names or [below(root, path) for path in listing.paths]
+        skipped["unreadable image"] = lost = [names[i] for i in facts["unreadable"]]
         warnings.warn(
-            f"{len(names)} images of {name} cannot be read and are left "
-            f"out, the first of them {names[0]}; repair or delete them",
+            f"{len(lost)} images of {name} cannot be read and are left out, the first "
+            f"of them {lost[0]}; repair or delete them",
             stacklevel=2,
         )
-    kept = np.delete(np.arange(len(listing.paths)), index["unreadable"])
-    return _mapped(folder, len(kept), image_size), kept, index["groups"], skipped
+    kept = np.delete(np.arange(n), facts["unreadable"])
+    return images[: len(kept)], kept, facts["groups"], skipped
 
 
 @cache
@@ -78,40 +72,37 @@ def _code(module: str) -> str:
     return provenance.code_key(module)
 
 
-def _mapped(folder: Path, n: int, image_size: int) -> Array:
-    shape = (n, 3, image_size, image_size)
-    if n == 0:
-        return np.empty(shape, dtype=np.uint8)
-    return np.memmap(folder / "images.u8", np.uint8, "r", shape=shape)
+def decode_all(name: str, listing: Listing, images: Array) -> dict[str, Any]:
+    """Fill images (n, 3, size, size) from the first on with those that can be read.
 
-
-def decode_all(name: str, listing: Listing, image_size: int, folder: Path) -> None:
-    """Fill the folder of a cache."""
-    n = len(listing.paths)
+    Returns
+    -------
+    dict
+        ``unreadable``, the places of the others in the listing, and ``groups``.
+    """
+    n, _, size, _ = images.shape
     read = listing.read or read_image
     parts = listing.parts or [None] * n
     unreadable: list[int] = []
     progress = tqdm(
         desc=f"reading {name}", total=n, leave=False, file=sys.stdout, mininterval=2
     )
-    file = (folder / "images.u8").open("wb")
-    with file, progress, ThreadPoolExecutor(os.cpu_count()) as pool:
+    with progress, ThreadPoolExecutor(os.cpu_count()) as pool:
         # A few at a time: the pool would hold all that the disk has not taken yet.
         for start in range(0, n, 1000):
             few = slice(start, start + 1000)
-            sizes = [image_size] * len(parts[few])
-            pictures = pool.map(read, listing.paths[few], sizes, parts[few])
+            paths = listing.paths[few]
+            pictures = pool.map(read, paths, [size] * len(paths), parts[few])
             for i, picture in enumerate(pictures, start):
                 if picture is None:
                     unreadable.append(i)
                 else:
-                    file.write(np.ascontiguousarray(picture).data)
+                    images[i - len(unreadable)] = picture
                 progress.update()
-    lost = set(unreadable)
-    groups = [group for i, group in enumerate(listing.groups) if i not in lost]
-    groups = join_near_duplicates(_mapped(folder, len(groups), image_size), groups)
-    index = {"unreadable": unreadable, "groups": groups}
-    (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")
+    kept = np.delete(np.arange(n), unreadable)
+    groups = [listing.groups[i] for i in kept]
+    groups = join_near_duplicates(images[: len(kept)], groups)
+    return {"unreadable": unreadable, "groups": groups}
 
 
 def read_image(
@@ -134,12 +125,11 @@ def read_image(
     try:
         with Image.open(path) as image:
             wide = image.width
-            if box is None:
-                image.draft("RGB", (2 * size, 2 * size))
-            else:
+            needed = (2 * size, 2 * size)
+            if box is not None:
                 zoom = 2 * size / max(1.0, min(box[2] - box[0], box[3] - box[1]))
                 needed = (int(image.width * zoom), int(image.height * zoom))
-                image.draft("RGB", needed)
+            image.draft("RGB", needed)
             scale = image.width / wide
             upright = ImageOps.exif_transpose(image)
             if upright.mode.startswith("I;16"):

@@ -15,21 +15,19 @@ from scipy.spatial import cKDTree
 
 from fersep.data.types import SPLITS, Array
 
+#: Of the images in each split that is made here.
 SHARES = (0.7, 0.1, 0.2)
-
 
 #: The longest waves of a grey copy of 16 x 16 pixels, in which faces differ most.
 LOW = np.add.outer(np.arange(16), np.arange(16)) <= 4
 
 
-def only_present(
+def drop_empty_classes(
     classes: Sequence[str], labels: Array
 ) -> tuple[tuple[str, ...], Array]:
     """Return the classes that have an image, and labels counted among these."""
-    present = sorted(set(labels.tolist()))
-    renumber = np.full(len(classes), -1, dtype=np.int64)
-    renumber[present] = np.arange(len(present))
-    return tuple(classes[i] for i in present), renumber[labels]
+    present, numbers = np.unique(labels, return_inverse=True)
+    return tuple(classes[i] for i in present), numbers
 
 
 def split_by_group(labels: Array, groups: Sequence[str], seed: int) -> Array:
@@ -132,13 +130,8 @@ def stratify(labels: Array, number: int) -> Array:
         take[np.argmax(np.where(take > 1, take - exact, -np.inf))] -= 1
     while take.sum() < number:
         take[np.argmax(np.where(take < counts, exact - take, -np.inf))] += 1
-    seen = np.zeros_like(counts)
-    keep = []
-    for i, label in enumerate(labels.tolist()):
-        if seen[label] < take[label]:
-            seen[label] += 1
-            keep.append(i)
-    return np.asarray(keep)
+    keep = [np.flatnonzero(labels == c)[:n] for c, n in enumerate(take)]
+    return np.sort(np.concatenate(keep))
 
 
 def join_near_duplicates(images: Array, groups: Sequence[str]) -> list[str]:
@@ -159,24 +152,14 @@ def join_near_duplicates(images: Array, groups: Sequence[str]) -> list[str]:
     -------
     list of str, (n,)
     """
-    n = len(images)
-    bits = np.empty((n, 64), dtype=bool)
-    small = np.empty((n, 256), dtype=np.float32)
-    for start in range(0, n, 2000):
-        grey = torch.from_numpy(np.array(images[start : start + 2000])).float().mean(1)
-        shrink = torch.nn.functional.adaptive_avg_pool2d
-        rows = shrink(grey[:, None], (8, 9))[:, 0]
-        signs = (rows[:, :, 1:] > rows[:, :, :-1]).flatten(1)
-        bits[start : start + 2000] = signs.numpy()
-        greys = shrink(grey[:, None], (16, 16)).flatten(1)
-        small[start : start + 2000] = greys.numpy()
+    bits, small = _shrink(images)
     # Of equal copies one is enough: a thousand of them would be half a million pairs.
     seen: dict[bytes, int] = {}
     first_of = [
         seen.setdefault(hashlib.blake2b(row.data).digest(), i)
         for i, row in enumerate(small)
     ]
-    copies = np.stack([first_of, np.arange(n)], axis=1)
+    copies = np.stack([first_of, np.arange(len(images))], axis=1)
     one = np.unique(first_of)
     pairs = np.concatenate([_alike(small[one]), _equally_flat(small[one])])
     first, second = np.concatenate([one[pairs], copies]).T
@@ -191,6 +174,21 @@ def join_near_duplicates(images: Array, groups: Sequence[str]) -> list[str]:
     # The first member of a component is its smallest name.
     _, smallest = np.unique(component, return_index=True)
     return [names[smallest[component[i]]] for i in node]
+
+
+def _shrink(images: Array) -> tuple[Array, Array]:
+    """Return signs of neighboring brightness (n, 64) and grey copies (n, 256)."""
+    n = len(images)
+    bits = np.empty((n, 64), dtype=bool)
+    small = np.empty((n, 256), dtype=np.float32)
+    pool = torch.nn.functional.adaptive_avg_pool2d
+    for start in range(0, n, 2000):
+        few = slice(start, start + 2000)
+        grey = torch.from_numpy(np.array(images[few])).float().mean(1, keepdim=True)
+        rows = pool(grey, (8, 9))[:, 0]
+        bits[few] = (rows[:, :, 1:] > rows[:, :, :-1]).flatten(1).numpy()
+        small[few] = pool(grey, (16, 16)).flatten(1).numpy()
+    return bits, small
 
 
 def _alike(small: Array) -> Array:

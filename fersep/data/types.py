@@ -1,4 +1,4 @@
-"""What a set of photographs consists of: its card, listed files, loaded images."""
+"""What a set of photographs consists of: its card, what is listed, loaded, counted."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,13 @@ from torch.utils.data import Dataset
 
 SPLITS = ("train", "validation", "test")
 
-
 Array = NDArray[Any]
+
+#: Reason -> names of the files or rows that are left out for it.
+Skipped = defaultdict[str, list[str]]
+
+#: Split (or "all") -> class -> number of images.
+Counts = Mapping[str, Mapping[str, int]]
 
 
 class DataError(ValueError):
@@ -64,8 +70,6 @@ class Faces(Dataset[tuple[Tensor, int]]):
     card : Card
     skipped : dict of str to int
         Why files of the whole data set were left out, and how many.
-    fingerprint : str
-        Hash of images and labels.
     """
 
     name: str
@@ -75,7 +79,6 @@ class Faces(Dataset[tuple[Tensor, int]]):
     groups: list[str]
     card: Card
     skipped: dict[str, int] = field(default_factory=dict)
-    fingerprint: str = ""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -84,13 +87,12 @@ class Faces(Dataset[tuple[Tensor, int]]):
         """Return an image (3, size, size) uint8 and its class number."""
         return self.images[index], int(self.labels[index])
 
-
-#: Reason -> names of the files or rows that are left out for it.
-Skipped = defaultdict[str, list[str]]
-
-
-#: Split (or "all") -> class -> number of images.
-Counts = Mapping[str, Mapping[str, int]]
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of images and labels."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.images.numpy()).data)
+        digest.update(np.ascontiguousarray(self.labels.numpy()).data)
+        return digest.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -152,9 +154,6 @@ class Survey:
     shared : list of str
         Groups (people, or images that are nearly the same) on both sides of the given
         splits.
-    images : array, (n, 3, image_size, image_size) uint8
-        All readable images, memory-mapped.
-    labels : array, (n,) int64
     """
 
     name: str
@@ -164,12 +163,3 @@ class Survey:
     published: Counts
     skipped: dict[str, list[str]]
     shared: list[str]
-    images: Array
-    labels: Array
-
-
-def fingerprint(images: Tensor, labels: Tensor) -> str:
-    """Return a hash of images and labels."""
-    digest = hashlib.sha256(np.ascontiguousarray(images.numpy()).data)
-    digest.update(np.ascontiguousarray(labels.numpy()).data)
-    return digest.hexdigest()

@@ -103,12 +103,12 @@ def test_a_box_in_the_table_cuts_the_face_out_of_both_frames(made):
     made.rows[1:] = [f"{row},4,8,20,24" for row in made.rows[1:]]
     made.write()
     assert outcome(made) == SAME
-    found = data.survey("mmi", made.root, 16)
+    whole = data.whole("mmi", made.root, image_size=16)
     listing = loader.list_images("mmi", made.root)
-    for path, image in zip(listing.paths[:4], found.images, strict=False):
+    for path, image in zip(listing.paths[:4], whole.images[:4], strict=True):
         with Image.open(path) as photo:
-            whole = np.asarray(photo).transpose(2, 0, 1)
-        np.testing.assert_array_equal(image, whole[:, 8:24, 4:20])
+            frame = np.asarray(photo).transpose(2, 0, 1)
+        np.testing.assert_array_equal(image, frame[:, 8:24, 4:20])
 
 
 def test_without_a_reader_videos_are_refused_and_frames_are_not(

@@ -1,0 +1,177 @@
+"""A set of photographs, opened: as a whole, in splits, or counted."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from fersep.data.files import say_skipped
+from fersep.data.images import decode
+from fersep.data.splits import (
+    SHARES,
+    complete_splits,
+    drop_empty_classes,
+    shared_groups,
+    split_by_group,
+    stratify,
+)
+from fersep.data.types import (
+    SPLITS,
+    Array,
+    Card,
+    Counts,
+    DataError,
+    Faces,
+    Listing,
+    Survey,
+)
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """The readable images of a folder and what is known of each.
+
+    Attributes
+    ----------
+    name : str
+    root : Path
+    card : Card
+    classes : tuple of str
+    images : array, (n, 3, image_size, image_size) uint8
+        Memory-mapped.
+    labels : array, (n,) int64
+    groups : list of str, (n,)
+    given : list of str, (n,), or None
+        Given splits.
+    published : dict of str to dict of str to int
+    skipped : dict of str to list of str
+        Every file or row left out, by name, under its reason.
+    """
+
+    name: str
+    root: Path
+    card: Card
+    classes: tuple[str, ...]
+    images: Array
+    labels: Array
+    groups: list[str]
+    given: list[str] | None
+    published: Counts
+    skipped: dict[str, list[str]]
+
+    def make_whole(self) -> Faces:
+        """Return all images in one piece; every class keeps its number."""
+        self._need_images()
+        return self._take(np.arange(len(self.labels)), self.classes, self.labels)
+
+    def make_splits(self, splits: Sequence[str], size: int, seed: int) -> list[Faces]:
+        """Return splits, of the classes that have an image: grouped, mixed, limited.
+
+        Raises
+        ------
+        DataError
+            If no image can be used, there is one class only, or a split is empty.
+        """
+        self._need_images()
+        classes, labels = drop_empty_classes(self.classes, self.labels)
+        if len(classes) < 2:
+            raise DataError(
+                f"{self.root} has images of one class only ({classes[0]}); a "
+                "classifier needs at least two"
+            )
+        if self.given is None:
+            parts = split_by_group(labels, self.groups, seed)
+        else:
+            parts = complete_splits(self.given, labels, self.groups, seed)
+        faces = []
+        for split in splits:
+            mine = np.flatnonzero(parts == SPLITS.index(split))
+            self._check_split(split, mine, classes, labels)
+            mine = mine[np.random.default_rng(seed + 1).permutation(len(mine))]
+            if size:
+                share = max(1, round(size * SHARES[SPLITS.index(split)]))
+                mine = mine[stratify(labels[mine], share)]
+            faces.append(self._take(mine, classes, labels))
+        return faces
+
+    def count(self) -> Survey:
+        """Return what was found and what was left out."""
+        where = np.asarray(self.given or ["all"] * len(self.labels))
+        found = {
+            split: {
+                code: int(((where == split) & (self.labels == c)).sum())
+                for c, code in enumerate(self.classes)
+            }
+            for split in (*SPLITS, "all")
+            if split in where
+        }
+        shared = shared_groups(self.given, self.groups) if self.given else []
+        card, skipped = self.card, self.skipped
+        return Survey(
+            self.name, card, self.classes, found, self.published, skipped, shared
+        )
+
+    def _take(self, mine: Array, classes: tuple[str, ...], labels: Array) -> Faces:
+        return Faces(
+            self.name,
+            torch.from_numpy(self.images[mine]),
+            torch.from_numpy(labels[mine]),
+            classes,
+            [self.groups[i] for i in mine],
+            self.card,
+            {reason: len(names) for reason, names in self.skipped.items()},
+        )
+
+    def _need_images(self) -> None:
+        if len(self.labels) == 0:
+            raise DataError(
+                f"{self.root} has no image that can be read{say_skipped(self.skipped)};"
+                f" give the folder that holds the images of {self.name}"
+            )
+
+    def _check_split(
+        self, split: str, mine: Array, classes: Sequence[str], labels: Array
+    ) -> None:
+        """Raise if a split is empty; warn if one that is made here lacks a class."""
+        if len(mine) == 0:
+            way = "give a root that holds them" if self.given else "add people"
+            raise DataError(
+                f"{self.root} leaves no {split} image of {self.name}"
+                f"{say_skipped(self.skipped)}; {way}"
+            )
+        if self.given:
+            return
+        for c in sorted(set(range(len(classes))) - set(labels[mine].tolist())):
+            its = np.flatnonzero(labels == c).tolist()
+            people = sorted({self.groups[i] for i in its})
+            warnings.warn(
+                f"{classes[c]} has no {split} image: number of its images in "
+                f"{self.root}: {len(its)}, of people on them by the file names: "
+                f"{len(people)}, the first is {people[0]}; add images of more people, "
+                "or name the people in faces.csv",
+                stacklevel=4,
+            )
+
+
+def open_photographs(
+    name: str, root: Path, listing: Listing, card: Card, image_size: int
+) -> Photographs:
+    """Open every listed image once; see `decode`."""
+    images, kept, groups, skipped = decode(name, root, listing, image_size)
+    return Photographs(
+        name,
+        root,
+        card,
+        listing.classes,
+        images,
+        np.asarray(listing.labels, dtype=np.int64)[kept],
+        groups,
+        [listing.splits[i] for i in kept] if listing.splits else None,
+        listing.published,
+        skipped,
+    )
