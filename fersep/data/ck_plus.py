@@ -17,16 +17,15 @@ import re
 import unicodedata
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from fersep.data.classes import BASIC_CLASSES, counts
-from fersep.data.files import SUFFIXES, Files, merge_rows, say_skipped
+from fersep.data.files import SUFFIXES, Files, below, merge_rows, say_skipped
 from fersep.data.images import square_image
-from fersep.data.types import Card, Counts, DataError, Listing, Skipped
+from fersep.data.rows import Photo, make_listing, read_code, skip
+from fersep.data.types import Array, Card, Counts, DataError, Listing, Skipped
 
 #: Label in the files -> class. 0 would be neutral, and no sequence has it.
 CODES = {1: "AN", 3: "DI", 4: "FE", 5: "HA", 6: "SA", 7: "SU"}
@@ -71,7 +70,6 @@ LIFT = 0.08
 #: Corners of the eyes and lids among the 68 points, from the left of the picture.
 EYES = (slice(36, 42), slice(42, 48))
 
-Array = NDArray[Any]
 #: Person, session, number of the frame.
 Frame = tuple[str, str, int]
 #: Middle (x, y) and side of a square in pixels, and its turn in degrees.
@@ -91,66 +89,18 @@ def list_images(name: str, root: Path) -> Listing:
     frames = _by_frame(images, root, skipped, SUFFIXES, r"\.\w+")
     notes = _by_frame(labels, root, skipped, {".txt"}, "_emotion.txt")
     marks = _by_frame(points, root, skipped, {".txt"}, "_landmarks.txt")
-    sequences: dict[tuple[str, str], list[Frame]] = {}
-    for frame in sorted(frames):
-        sequences.setdefault(frame[:2], []).append(frame)
-    said: dict[tuple[str, str], list[tuple[str, tuple[Frame, int]]]] = {}
-    for frame, note in notes.items():
-        code = read_label(note)
-        row = str(note.relative_to(root))
-        if code is None:
-            skipped["annotation that is not one number"].append(row)
-        else:
-            said.setdefault(frame[:2], []).append((row, (frame, code)))
-    used: list[tuple[Frame, str]] = []
-    for sequence, (peak, code) in merge_rows(said, skipped).items():
-        row = said[sequence][0][0]
-        if code == CONTEMPT:
-            skipped["contempt, not one of the paper's classes"].append(row)
-        elif code not in CODES:
-            skipped["unknown label"].append(row)
-        elif peak not in frames:
-            skipped["annotation without an image file"].append(row)
-        else:
-            first = sequences[sequence][0]
-            if first == peak:
-                skipped["peak without a frame before it"].append(row)
-            else:
-                used.append((first, "NE"))
-            used.append((peak, CODES[code]))
-            skipped["frame that is neither the first nor the peak"].extend(
-                str(frames[frame].relative_to(root))
-                for frame in sequences[sequence]
-                if frame not in (first, peak)
-            )
-    noted = {frame[:2] for frame in notes}
-    unlabeled = ["/".join(sequence) for sequence in sequences if sequence not in noted]
-    skipped["sequence without a label"].extend(unlabeled)
-    squares = {}
-    for frame, _ in used:
+    photos = []
+    for frame, label in _label_frames(frames, notes, root, skipped):
         square = face_square(read_points(marks[frame])) if frame in marks else None
-        if square is None:
-            row = str(frames[frame].relative_to(root))
-            skipped["frame without its 68 points"].append(row)
-        else:
-            squares[frame] = square
-    used = [(frame, label) for frame, label in used if frame in squares]
-    if not used:
+        row = below(root, frames[frame])
+        if not skip(skipped, row, {"frame without its 68 points": square is None}):
+            photos.append(Photo(frames[frame], label, frame[0], part=square))
+    if not photos:
         raise DataError(
             f"{root} has no sequence of CK+ that can be used{say_skipped(skipped)}; "
             f"give the folder that holds {', '.join(FOLDERS)} as they were unpacked"
         )
-    return Listing(
-        [frames[frame] for frame, _ in used],
-        [BASIC_CLASSES.index(label) for _, label in used],
-        [frame[0] for frame, _ in used],
-        None,
-        BASIC_CLASSES,
-        skipped,
-        PUBLISHED[name],
-        [squares[frame] for frame, _ in used],
-        read=read_face,
-    )
+    return make_listing(photos, BASIC_CLASSES, skipped, PUBLISHED[name], read_face)
 
 
 def _home(root: Path, folder: str) -> Path:
@@ -169,27 +119,52 @@ def _by_frame(
     """Return the file of each frame; the folders must tell what the name tells."""
     found: dict[Frame, Path] = {}
     for name, path in Files(folder, root, skipped, suffixes).paths.items():
-        row = str(path.relative_to(root))
         plain = unicodedata.normalize("NFC", name)
         told = re.fullmatch(rf"([^/_]+)/([^/_]+)/\1_\2_(\d+){ending}", plain, re.I)
-        frame = (told[1].upper(), told[2], int(told[3])) if told else None
-        if frame is None:
-            skipped["file whose name tells no frame of its folder"].append(row)
-        elif frame in found:
-            skipped["second file of a frame"].append(row)
-        else:
+        frame = (told[1].upper(), told[2], int(told[3])) if told else ("", "", 0)
+        reasons = {
+            "file whose name tells no frame of its folder": told is None,
+            "second file of a frame": frame in found,
+        }
+        if not skip(skipped, below(root, path), reasons):
             found[frame] = path
     return found
 
 
-def read_label(path: Path) -> int | None:
-    """Return the number in an annotation such as ``3.0000000e+00``, None if none is."""
-    words = path.read_bytes().split()
-    try:
-        number = float(words[0]) if len(words) == 1 else math.nan
-    except ValueError:
-        return None
-    return int(number) if number.is_integer() else None
+def _label_frames(
+    frames: dict[Frame, Path], notes: dict[Frame, Path], root: Path, skipped: Skipped
+) -> list[tuple[Frame, str]]:
+    """Return the first frame of each sequence as neutral, its peak as labeled."""
+    sequences: dict[tuple[str, str], list[Frame]] = {}
+    for frame in sorted(frames):
+        sequences.setdefault(frame[:2], []).append(frame)
+    said: dict[tuple[str, str], list[tuple[str, tuple[Frame, int]]]] = {}
+    for frame, note in notes.items():
+        row, code = below(root, note), read_code(note.read_bytes())
+        if not skip(skipped, row, {"annotation that is not one number": code < 0}):
+            said.setdefault(frame[:2], []).append((row, (frame, code)))
+    used: list[tuple[Frame, str]] = []
+    for sequence, (peak, code) in merge_rows(said, skipped).items():
+        row = said[sequence][0][0]
+        reasons = {
+            "contempt, not one of the paper's classes": code == CONTEMPT,
+            "unknown label": code not in CODES,
+            "annotation without an image file": peak not in frames,
+        }
+        if skip(skipped, row, reasons):
+            continue
+        first = sequences[sequence][0]
+        if not skip(skipped, row, {"peak without a frame before it": first == peak}):
+            used.append((first, "NE"))
+        used.append((peak, CODES[code]))
+        skipped["frame that is neither the first nor the peak"].extend(
+            below(root, frames[frame])
+            for frame in sequences[sequence]
+            if frame not in (first, peak)
+        )
+    unlabeled = sequences.keys() - {frame[:2] for frame in notes}
+    skipped["sequence without a label"].extend(map("/".join, sorted(unlabeled)))
+    return used
 
 
 def read_points(path: Path) -> Array | None:

@@ -8,7 +8,6 @@ Layouts: ``fer2013.csv`` (columns ``emotion,pixels,Usage``) or ``icml_face_data.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from fersep.data import folder
 from fersep.data.classes import BASIC_CLASSES, counts
 from fersep.data.files import say_skipped
 from fersep.data.images import square_image
+from fersep.data.rows import Photo, make_listing, read_code
 from fersep.data.types import Array, Card, Counts, DataError, Listing, Skipped
 
 #: Label in the table -> class.
@@ -56,6 +56,8 @@ CARD = Card(
 )
 
 TABLES = ("fer2013.csv", "icml_face_data.csv")
+COLUMNS = ("emotion", "pixels", "usage")
+BOM = "\xef\xbb\xbf"
 SIDE = 48
 
 
@@ -102,88 +104,61 @@ def _from_table(name: str, root: Path, table: Path) -> Listing:
     if not table.resolve().is_relative_to(root.resolve()):
         raise DataError(f"{table} is a link that leaves the root; copy the table there")
     skipped: Skipped = defaultdict(list)
-    labels, splits, parts, names = [], [], [], []
-    for number, label, usage, start, length in rows_of(table, skipped):
-        row = f"{table.name} line {number}"
-        if not label.isdigit() or int(label) not in CODES:
-            skipped["unknown label"].append(f"{row}: {label}")
-        elif usage not in USAGE:
-            skipped["unknown usage"].append(f"{row}: {usage}")
-        else:
-            labels.append(BASIC_CLASSES.index(CODES[int(label)]))
-            splits.append(USAGE[usage])
-            parts.append((start, length))
-            names.append(row)
-    if not labels:
+    photos = []
+    # The table is as large as all its images: pixels stay in the file until an image is
+    # decoded, and are known by their place. In this encoding a letter is a byte.
+    with table.open(encoding="latin-1", newline="\n") as file:
+        line = file.readline()
+        start, line = len(line), line.removeprefix(BOM)
+        columns = [cell.lower() for cell in _cells(line)]
+        if line and not set(COLUMNS) <= set(columns):
+            raise DataError(
+                f"{table} needs the columns emotion, pixels and Usage in its first "
+                f"line, separated by commas; it begins with {line[:60].strip()}"
+            )
+        for number, line in enumerate(file, start=2):
+            row, cells = f"{table.name} line {number}", _cells(line)
+            if len(cells) == len(columns):
+                label, pixels, usage = (cells[columns.index(c)] for c in COLUMNS)
+                code = read_code(label)
+                if code not in CODES:
+                    skipped["unknown label"].append(f"{row}: {label}")
+                elif usage not in USAGE:
+                    skipped["unknown usage"].append(f"{row}: {usage}")
+                else:
+                    part = (start + line.index(pixels), len(pixels))
+                    photos.append(
+                        Photo(table, CODES[code], row, USAGE[usage], part, row)
+                    )
+            elif any(cells):
+                skipped[f"row that has not {len(columns)} columns"].append(row)
+            start += len(line)
+    if not photos:
         raise DataError(
             f"{table} has no usable row{say_skipped(skipped)}; get the table anew"
         )
-    return Listing(
-        [table] * len(labels),
-        labels,
-        names,
-        splits,
-        BASIC_CLASSES,
-        skipped,
-        PUBLISHED[name],
-        parts,
-        names,
-        read_pixels,
-    )
+    return make_listing(photos, BASIC_CLASSES, skipped, PUBLISHED[name], read_pixels)
 
 
-def rows_of(table: Path, skipped: Skipped) -> Iterator[tuple[int, str, str, int, int]]:
-    """Yield line number, label, usage, and where in the file the pixels stand.
-
-    The table is as large as all its images: pixels are left where they are until an
-    image is decoded.
-
-    Raises
-    ------
-    DataError
-        If the first line does not name the three columns.
-    """
-    place = 0
-    order = None
-    with table.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            cells = line.removeprefix(b"\xef\xbb\xbf").split(b",")
-            words = [cell.strip(b' "\r\n') for cell in cells]
-            if order is None:
-                header = [word.lower() for word in words]
-                if not {b"emotion", b"pixels", b"usage"} <= set(header):
-                    got = line[:60].decode(errors="replace").strip()
-                    raise DataError(
-                        f"{table} needs the columns emotion, pixels and Usage in its "
-                        f"first line, separated by commas; it begins with {got}"
-                    )
-                order = [header.index(c) for c in (b"emotion", b"usage", b"pixels")]
-                width = len(header)
-            elif len(words) != width:
-                if words != [b""]:
-                    reason = f"row that has not {width} columns"
-                    skipped[reason].append(f"{table.name} line {number}")
-            else:
-                label, usage = (words[i].decode(errors="replace") for i in order[:2])
-                start = place + sum(len(cell) + 1 for cell in cells[: order[2]])
-                yield number, label, usage, start, len(cells[order[2]])
-            place += len(line)
+def _cells(line: str) -> list[str]:
+    return [cell.strip(' "\r\n') for cell in line.split(",")]
 
 
-def read_pixels(path: Path, size: int, part: tuple[int, int]) -> Array | None:
+def read_pixels(path: Path, size: int, place: tuple[int, int]) -> Array | None:
     """Return the image at (start, length) of a table as (3, size, size) uint8.
 
-    None if these are not 48 x 48 numbers from 0 to 255.
+    None if these are not 48 x 48 whole numbers from 0 to 255.
     """
-    start, length = part
+    start, length = place
     with path.open("rb") as file:
         file.seek(start)
-        words = file.read(length).strip(b' "\r\n').split()
+        words = file.read(length)
     try:
-        pixels = np.array(words, dtype=np.float64)
+        # Three times as quick as numbers made one by one.
+        pixels = np.fromstring(words, dtype=np.int64, sep=" ")
     except ValueError:
         return None
-    if len(pixels) != SIDE**2 or not ((pixels >= 0) & (pixels <= 255)).all():
+    if len(pixels) != SIDE**2 or pixels.min() < 0 or pixels.max() > 255:
         return None
     grey = pixels.astype(np.uint8).reshape(SIDE, SIDE)
     return square_image(Image.fromarray(grey).convert("RGB"), size)

@@ -18,27 +18,32 @@ people stand on one side only.
 
 from __future__ import annotations
 
-import math
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from numpy.typing import NDArray
-
 from fersep.data.classes import BASIC_CLASSES, counts
 from fersep.data.files import (
     Files,
+    below,
     merge_rows,
     no_file_reason,
-    read_table,
     say_skipped,
 )
-from fersep.data.images import read_image, square_image
-from fersep.data.types import Card, Counts, DataError, Listing, Skipped
+from fersep.data.images import square_image
+from fersep.data.rows import (
+    Photo,
+    finite_numbers,
+    make_listing,
+    read_code,
+    read_rows,
+    skip,
+)
+from fersep.data.types import Array, Card, Counts, DataError, Listing, Skipped
 
 #: Value of the Emotion tag -> class; higher ones are other emotions.
 CODES = {1: "AN", 2: "DI", 3: "FE", 4: "HA", 5: "SA", 6: "SU"}
@@ -72,10 +77,6 @@ BOX = ("left", "top", "right", "bottom")
 VIDEOS = {".avi", ".mpg", ".mpeg", ".mp4", ".mov", ".mkv"}
 FRONT = "0"
 
-Array = NDArray[Any]
-#: File, class, person and what of the file to read.
-Row = tuple[Path, str, str, Any]
-
 
 def list_images(name: str, root: Path) -> Listing:
     """Find the neutral frame and the peak of each sequence.
@@ -87,147 +88,104 @@ def list_images(name: str, root: Path) -> Listing:
         read here.
     """
     skipped: Skipped = defaultdict(list)
-    sessions = root / "Sessions"
-    names = None
-    read: Callable[[Path, int, Any], Array | None] = read_image
-    if (root / TABLE).is_file():
-        rows = _from_table(root, skipped)
-    elif sessions.is_dir():
-        rows, read = _from_videos(root, sessions, skipped), read_frame
-        names = [f"{path.relative_to(root)}, {part} frame" for path, *_, part in rows]
+    from_table = (root / TABLE).is_file()
+    if from_table:
+        photos = _list_table(root, skipped)
+    elif (root / "Sessions").is_dir():
+        photos = _list_videos(root, skipped)
     else:
         raise DataError(
             f"{root} holds neither {TABLE} nor the folder Sessions; give the folder of "
             "MMI that holds one of them"
         )
-    if not rows:
+    if not photos:
         raise DataError(
             f"{root} has no sequence of MMI that can be used{say_skipped(skipped)}; a "
             f"row of {TABLE} has the columns {', '.join(COLUMNS)}, a folder in "
             "Sessions holds S001-001.avi, S001-001.xml with its emotion and "
             "session.xml with its view"
         )
-    if read is read_frame and find_spec("av") is None:
+    if not from_table and find_spec("av") is None:
         raise DataError(
             f"{root} holds videos, and the package that reads them is missing: pip "
-            f"install av; or take the frames out yourself and list them in {TABLE}"
+            "install fersep[video]; or take the frames out yourself and list them in "
+            f"{TABLE}"
         )
-    return Listing(
-        [path for path, *_ in rows],
-        [BASIC_CLASSES.index(code) for _, code, _, _ in rows],
-        [person for _, _, person, _ in rows],
-        None,
-        BASIC_CLASSES,
-        skipped,
-        PUBLISHED[name],
-        [part for *_, part in rows],
-        names,
-        read,
-    )
+    read = None if from_table else read_frame
+    return make_listing(photos, BASIC_CLASSES, skipped, PUBLISHED[name], read)
 
 
-def _from_table(root: Path, skipped: Skipped) -> list[Row]:
+def _list_table(root: Path, skipped: Skipped) -> list[Photo]:
     files = Files(root, root, skipped)
     skipped["file that is no image"].remove(TABLE)
     said: dict[str, list[tuple[str, tuple[Any, ...]]]] = {}
-    named: set[str] = set()
-    for number, row in enumerate(read_table(root / TABLE, COLUMNS), start=2):
-        line = f"line {number}: {row['session']}, {row['emotion']}"
+    for number, row in read_rows(root / TABLE, COLUMNS):
         frames = [row["neutral"], row["peak"]]
         images = [files.find(frame) for frame in frames]
-        named.update(image for image in images if image)
-        box = _box(row)
-        if not row["session"] or not row["person"]:
-            skipped["row without a session or a person"].append(line)
-        elif row["emotion"] not in map(str, CODES):
-            skipped["unknown label"].append(line)
-        elif None in images:
-            skipped[no_file_reason(frames[images.index(None)])].append(line)
-        elif images[0] == images[1]:
-            skipped["row that names one image twice"].append(line)
-        elif box == ():
-            skipped["row whose box is not four numbers"].append(line)
-        else:
-            fact = (*images, CODES[int(row["emotion"])], row["person"].upper(), box)
+        code = read_code(row["emotion"])
+        lost = frames[images.index("")] if "" in images else ""
+        cells = [row[side] for side in BOX]
+        box = tuple(finite_numbers(cells))
+        no_box = not box or box[0] >= box[2] or box[1] >= box[3]
+        reasons = {
+            "row without a session or a person": "" in (row["session"], row["person"]),
+            "unknown label": code not in CODES,
+            no_file_reason(lost): "" in images,
+            "row that names one image twice": images[0] == images[1],
+            "row whose box is not four numbers": any(cells) and no_box,
+        }
+        line = f"line {number}: {row['session']}, {row['emotion']}"
+        if not skip(skipped, line, reasons):
+            fact = (*images, CODES[code], row["person"].upper(), box or None)
             said.setdefault(row["session"].upper(), []).append((line, fact))
-    others = [image for image in files.paths if image not in named]
-    skipped["image file without a row"].extend(others)
-    rows: list[Row] = []
-    for neutral, peak, code, person, box in merge_rows(said, skipped).values():
-        rows.append((files.paths[neutral], "NE", person, box))
-        rows.append((files.paths[peak], code, person, box))
-    return rows
+    skipped["image file without a row"].extend(files.not_found())
+    return [
+        Photo(files.paths[image], label, person, part=box)
+        for neutral, peak, code, person, box in merge_rows(said, skipped).values()
+        for image, label in ((neutral, "NE"), (peak, code))
+    ]
 
 
-def _box(row: dict[str, str]) -> tuple[float, ...] | None:
-    """Return the four sides, None if none is given, nothing if they are no box."""
-    cells = [row.get(side, "") for side in BOX]
-    if not any(cells):
-        return None
-    try:
-        left, top, right, bottom = map(float, cells)
-    except ValueError:
-        return ()
-    fits = math.isfinite(left + top + right + bottom) and left < right and top < bottom
-    return (left, top, right, bottom) if fits else ()
-
-
-def _from_videos(root: Path, sessions: Path, skipped: Skipped) -> list[Row]:
-    files = Files(sessions, root, skipped, VIDEOS | {".xml"})
-    said: dict[str, list[tuple[str, tuple[Path, str, str]]]] = {}
-    used: set[str | None] = set()
+def _list_videos(root: Path, skipped: Skipped) -> list[Photo]:
+    files = Files(root / "Sessions", root, skipped, VIDEOS | {".xml"})
+    said: dict[str, list[tuple[str, tuple[int, str]]]] = {}
+    first: dict[str, Path] = {}
     for video, path in files.paths.items():
         if path.suffix.lower() == ".xml":
             continue
-        row = f"Sessions/{video}"
-        folder = video.rpartition("/")[0]
-        session = files.find(f"{folder}/session.xml")
+        session = files.find(f"{video.rpartition('/')[0]}/session.xml")
         note = files.find(f"{video.rpartition('.')[0]}.xml")
-        used.update((session, note))
         told = re.fullmatch(r"(S\d+)-\d+", path.stem, re.IGNORECASE)
+        person = told[1].upper() if told else ""
         view = view_of(files.paths[session], path.name) if session else None
-        codes = emotions(files.paths[note]) if note else []
-        if told is None:
-            skipped["video whose name tells no person"].append(row)
-        elif note is None:
-            skipped["video without an annotation"].append(row)
-        elif codes is None:
-            skipped["annotation that is no XML"].append(row)
-        elif view is None:
-            skipped["video whose view is not told"].append(row)
-        elif view != FRONT:
-            skipped["video that is not from the front alone"].append(row)
-        elif len(codes) != 1:
-            reason = "more than one emotion" if codes else "no emotion"
-            skipped[f"annotation with {reason}"].append(row)
-        elif not codes[0].isdecimal() or int(codes[0]) == 0:
-            skipped["unknown label"].append(row)
-        elif int(codes[0]) not in CODES:
-            skipped["emotion that is none of the six basic ones"].append(row)
-        else:
-            fact = (CODES[int(codes[0])], told[1].upper())
-            said.setdefault(path.stem.upper(), []).append((row, (path, *fact)))
+        values = emotions(files.paths[note]) if note else None
+        code = read_code(values[0]) if values else 0
+        reasons = {
+            "video whose name tells no person": not person,
+            "video without an annotation": not note,
+            "annotation that is no XML": values is None,
+            "video whose view is not told": view is None,
+            "video that is not from the front alone": view != FRONT,
+            "annotation with no emotion": not values,
+            "annotation with more than one emotion": len(values or "") > 1,
+            "unknown label": code < 1,
+            "emotion that is none of the six basic ones": code not in CODES,
+        }
+        if not skip(skipped, f"Sessions/{video}", reasons):
+            stem = path.stem.upper()
+            first.setdefault(stem, path)
+            said.setdefault(stem, []).append((f"Sessions/{video}", (code, person)))
     skipped["annotation without a video"].extend(
         f"Sessions/{note}"
-        for note, path in files.paths.items()
-        if path.suffix.lower() == ".xml"
-        and note not in used
-        and not note.lower().endswith("-oao_aucs.xml")
+        for note in files.not_found()
+        if re.search(r"(?<!-oao_aucs)\.xml$", note, re.IGNORECASE)
     )
-    rows: list[Row] = []
-    for path, code, person in _once(said, skipped):
-        rows.append((path, "NE", person, "first"))
-        rows.append((path, code, person, "middle"))
-    return rows
-
-
-def _once(
-    said: dict[str, list[tuple[str, tuple[Path, str, str]]]], skipped: Skipped
-) -> list[tuple[Path, str, str]]:
-    """Return the first of videos that have one name, if they have one emotion too."""
-    facts = {name: [(row, f[1:]) for row, f in rows] for name, rows in said.items()}
-    known = merge_rows(facts, skipped)
-    return [(said[name][0][1][0], *fact) for name, fact in known.items()]
+    return [
+        Photo(path, label, person, part=part, name=f"{below(root, path)}, {part} frame")
+        for stem, (code, person) in merge_rows(said, skipped).items()
+        for path in [first[stem]]
+        for label, part in (("NE", "first"), (CODES[code], "middle"))
+    ]
 
 
 def _elements(path: Path, tag: str) -> list[dict[str, str]] | None:
@@ -268,24 +226,17 @@ def read_frame(path: Path, size: int, which: str) -> Array | None:
     """
     import av
 
+    number = 0
     try:
-        if which == "first":
-            return square_image(next(_frames(path)).to_image(), size)
+        if which == "middle":
+            with av.open(str(path)) as video:
+                announced = video.streams.video[0].frames
+                total = sum(1 for _ in video.decode(video=0))
+            if total < 0.9 * announced:
+                return None
+            number = total // 2
         with av.open(str(path)) as video:
-            announced = video.streams.video[0].frames
-        total = sum(1 for _ in _frames(path))
-        if total == 0 or total < 0.9 * announced:
-            return None
-        for number, frame in enumerate(_frames(path)):
-            if number == total // 2:
-                return square_image(frame.to_image(), size)
+            frame = next(islice(video.decode(video=0), number, None))
+            return square_image(frame.to_image(), size)
     except (av.FFmpegError, OSError, ValueError, IndexError, StopIteration):
-        pass
-    return None
-
-
-def _frames(path: Path) -> Iterator[Any]:
-    import av
-
-    with av.open(str(path)) as video:
-        yield from video.decode(video=0)
+        return None

@@ -10,7 +10,13 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
-from fersep.data.classes import BASIC_CLASSES, COMPOUND_CLASSES, counts
+from fersep.data.classes import (
+    BASIC_CLASSES,
+    COMPOUND_CLASSES,
+    RAF_DB_BASIC,
+    RAF_DB_COMPOUND,
+    counts,
+)
 from fersep.data.files import (
     Files,
     merge_rows,
@@ -18,6 +24,7 @@ from fersep.data.files import (
     read_lines,
     say_skipped,
 )
+from fersep.data.rows import Photo, make_listing, read_code, skip
 from fersep.data.types import Card, Counts, DataError, Listing, Skipped
 
 #: Label in the file -> class, for each half of the data set.
@@ -29,15 +36,9 @@ CLASSES = {"raf_db_basic": BASIC_CLASSES, "raf_db_compound": COMPOUND_CLASSES}
 
 #: The paper's own counts: 12,271 and 3,068 basic, 3,162 and 792 compound images.
 PUBLISHED: dict[str, Counts] = {
-    "raf_db_basic": counts(
-        BASIC_CLASSES,
-        train=(2524, 4772, 1982, 1290, 281, 705, 717),
-        test=(680, 1185, 478, 329, 74, 162, 160),
-    ),
+    "raf_db_basic": counts(BASIC_CLASSES, train=RAF_DB_BASIC[0], test=RAF_DB_BASIC[1]),
     "raf_db_compound": counts(
-        COMPOUND_CLASSES,
-        train=(562, 219, 107, 130, 68, 597, 117, 444, 138, 667, 113),
-        test=(135, 47, 22, 33, 18, 141, 33, 116, 38, 174, 35),
+        COMPOUND_CLASSES, train=RAF_DB_COMPOUND[0], test=RAF_DB_COMPOUND[1]
     ),
 }
 
@@ -59,6 +60,7 @@ CARD = Card(
     "learning for expression recognition in the wild, CVPR 2017",
 )
 
+SPLITS = ("train", "test")
 LABELS = "EmoLabel/list_patition_label.txt"
 
 
@@ -81,44 +83,37 @@ def list_images(name: str, root: Path) -> Listing:
     files = Files(folder, root, skipped)
     codes = CODES[name]
     said: dict[str, list[tuple[str, tuple[str, str]]]] = {}
-    named: set[str] = set()
     for number, line in enumerate(read_lines(table), start=1):
-        row = f"line {number}: {line}"
+        row = f"line {number}: {line.strip()}"
         words = line.split()
-        if not words:
-            continue
-        if len(words) != 2:
-            skipped["line that is not a file name, a space and a label"].append(row)
+        no_line = "line that is not a file name, a space and a label"
+        if not words or skip(skipped, row, {no_line: len(words) != 2}):
             continue
         path = PurePosixPath(words[0])
-        image = files.find(str(path.with_name(f"{path.stem}_aligned{path.suffix}")))
-        named.add(image or "")
+        aligned = path.parent / f"{path.stem}_aligned{path.suffix}"
+        image = files.find(str(aligned))
         split = path.name.partition("_")[0].lower()
-        if not words[1].isdigit() or int(words[1]) not in codes:
-            skipped["unknown label"].append(row)
-        elif split not in ("train", "test"):
-            skipped["name that begins with neither train_ nor test_"].append(row)
-        elif not image:
-            skipped[no_file_reason(words[0])].append(row)
-        else:
-            said.setdefault(image, []).append((row, (split, codes[int(words[1])])))
+        code = read_code(words[1])
+        reasons = {
+            "unknown label": code not in codes,
+            "name that begins with neither train_ nor test_": split not in SPLITS,
+            no_file_reason(words[0]): not image,
+        }
+        if not skip(skipped, row, reasons):
+            said.setdefault(image, []).append((row, (codes[code], split)))
     known = merge_rows(said, skipped)
-    others = [f"{folder.name}/{image}" for image in files.paths if image not in named]
+    others = [f"aligned/{image}" for image in files.not_found()]
     skipped["image file without a line"].extend(others)
     if not known:
         raise DataError(
             f"{table} has no usable line{say_skipped(skipped)}; a line reads "
             "train_00001.jpg 5, and its image is Image/aligned/train_00001_aligned.jpg"
         )
-    return Listing(
-        [files.paths[image] for image in known],
-        [CLASSES[name].index(code) for _, code in known.values()],
-        list(known),
-        [split for split, _ in known.values()],
-        CLASSES[name],
-        skipped,
-        PUBLISHED[name],
-    )
+    photos = [
+        Photo(files.paths[image], code, image, split)
+        for image, (code, split) in known.items()
+    ]
+    return make_listing(photos, CLASSES[name], skipped, PUBLISHED[name])
 
 
 def _home(name: str, root: Path) -> Path:

@@ -45,11 +45,11 @@ def written(layout: str, tmp_path: Path) -> Layout:
     return LAYOUTS[layout](tmp_path / "Gesichter für alle")
 
 
-def survey(layout: Layout) -> data.Survey:
+def survey(layout: Layout) -> data.Photographs:
     return data.survey(layout.name, layout.root, 16)
 
 
-def total(found: data.Survey) -> int:
+def total(found: data.Photographs) -> int:
     return sum(sum(classes.values()) for classes in found.counts.values())
 
 
@@ -239,12 +239,12 @@ def test_annotations_of_any_type_are_read(kind, tmp_path):
 )
 def test_broken_annotations_are_no_label(raw, tmp_path):
     (tmp_path / "a.npy").write_bytes(raw)
-    assert affectnet.read_label(tmp_path / "a.npy") is None
+    assert affectnet.read_label(tmp_path / "a.npy") == -1
 
 
 def test_an_annotation_runs_no_code(tmp_path):
     np.save(tmp_path / "a.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    assert affectnet.read_label(tmp_path / "a.npy") is None
+    assert affectnet.read_label(tmp_path / "a.npy") == -1
 
 
 def test_two_faces_of_one_photograph_stay_on_one_side(tmp_path):

@@ -116,7 +116,7 @@ def test_without_a_reader_videos_are_refused_and_frames_are_not(
 ):
     session(tmp_path)
     monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(DataError, match=r"pip install av; or take .* frames\.csv"):
+    with pytest.raises(DataError, match=r"pip install fersep.video.; or take .* frames\.csv"):
         data.load("mmi", tmp_path)
     assert outcome(made) == SAME
 
