@@ -1,4 +1,4 @@
-"""The house style, and what every figure shares."""
+"""The house style: colors, markers, the style sheet, pictures and tables on a page."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
-import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 #: Width of the text column, in inches, and the resolution of a printed figure.
@@ -28,6 +25,16 @@ ORANGE = "#E69F00"
 RED = "#D55E00"
 GREEN = "#009E73"
 PINK = "#CC79A7"
+
+#: The two losses that most chapters compare, their colors and markers.
+BOTH_LOSSES = ("softmax loss", "softmax + separate loss")
+SOFTMAX_COLOR = GRAY
+SEPARATE_COLOR = BLUE
+LOSS_LOOKS = ((SOFTMAX_COLOR, "s"), (SEPARATE_COLOR, "o"))
+
+#: Line styles.
+DASHED = (0, (4, 2))
+DOTTED = (0, (1, 2))
 
 #: Color and marker of each expression, the same in every figure. The seven basic ones
 #: use Okabe and Ito's colors, the compound ones Tol's muted set; both can be told apart
@@ -59,7 +66,10 @@ SIMILARITY_COLORS = LinearSegmentedColormap.from_list(
     "similarity", ["#B2182B", "#F4A582", "#FFFFFF", "#92C5DE", "#2166AC"]
 )
 
-Array = NDArray[np.float64]
+#: Shares from 0 (white) to 1 (dark blue).
+SHARE_COLORS = LinearSegmentedColormap.from_list(
+    "shares", ["#FFFFFF", "#92C5DE", "#0A4A7A"]
+)
 
 _SHEET: dict[Any, Any] = {
     "figure.facecolor": "white",
@@ -95,9 +105,24 @@ _SHEET: dict[Any, Any] = {
 }
 
 
-def style() -> None:
+def use_style() -> None:
     """Set the book's style sheet for all figures that follow."""
     matplotlib.rcParams.update(_SHEET)
+
+
+def class_style(classes: Sequence[str]) -> list[tuple[str, str]]:
+    """Color and marker for each class of a data set, in its order.
+
+    Compound classes have a sad one called SA as well (sadly angry); a reader's own
+    classes take the styles in turn.
+    """
+    compound = "HS" in classes
+    spare = list(CLASS_STYLE.values())
+    return [
+        CLASS_STYLE.get("SA_" if compound and name == "SA" else name)
+        or spare[i % len(spare)]
+        for i, name in enumerate(classes)
+    ]
 
 
 def png(figure: Figure, dpi: int = DPI) -> bytes:
@@ -177,71 +202,3 @@ def _cell(entry: Any) -> str:
         text, address = map(html.escape, entry)
         return f'<a href="{address}">{text}</a>'
     return html.escape(str(entry))
-
-
-# Small parts that several figures share.
-
-
-def _figure(height: float, width: float = WIDTH) -> Figure:
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _array(values: ArrayLike) -> Array:
-    return np.asarray(values, dtype=np.float64)
-
-
-def _unit(vectors: Array) -> Array:
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))
-
-
-def _cosines(a: Array, b: Array) -> Array:
-    return np.asarray((_unit(a) * _unit(b)).sum(-1))
-
-
-def _names(number: int) -> list[str]:
-    """The class names of a toy: the first ones of the paper's order."""
-    return list(CLASS_STYLE)[:number]
-
-
-def _plane(axes: Axes, reach: float) -> None:
-    """A square piece of the plane around the origin, without axes."""
-    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
-    axes.axis("off")
-
-
-def _circle(axes: Axes, radius: float = 1.0, **options: Any) -> None:
-    turn = np.linspace(0, 2 * np.pi, 181)
-    look: dict[str, Any] = {"color": "#BBBBBB", "linewidth": 1.0, "zorder": 1}
-    look |= options
-    axes.plot(radius * np.cos(turn), radius * np.sin(turn), **look)
-
-
-def _arrow(
-    axes: Axes,
-    tip: ArrayLike,
-    tail: ArrayLike = (0.0, 0.0),
-    color: str = INK,
-    width: float = 2.0,
-    **options: Any,
-) -> None:
-    look = {
-        "arrowstyle": "-|>",
-        "color": color,
-        "linewidth": width,
-        "shrinkA": 0,
-        "shrinkB": 0,
-        "mutation_scale": 7 + 3 * width,
-    } | options
-    (x, y), (x0, y0) = _array(tip), _array(tail)
-    axes.annotate("", xy=(x, y), xytext=(x0, y0), arrowprops=look, zorder=4)
-
-
-def _size(marker: str) -> float:
-    """Marker sizes that look alike."""
-    return {"*": 9.0, "P": 7.5, "X": 7.5, "p": 7.5, "h": 7.5}.get(marker, 6.0)
-
-
-def _listed(words: Sequence[str]) -> str:
-    if len(words) < 2:
-        return "".join(words)
-    return ", ".join(words[:-1]) + " and " + words[-1]

@@ -1,0 +1,246 @@
+"""Figures of chapter 2: faces, their classes and their action units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from numpy.typing import ArrayLike, NDArray
+
+from fersep_book.figures import parts, style
+
+#: Shares and cosines from 0 (white) to 1 (blue).
+UNIT_COLORS = LinearSegmentedColormap.from_list(
+    "units", ["#FFFFFF", "#92C5DE", style.BLUE]
+)
+
+#: Pairs of expressions that are framed as the hardest to tell apart.
+HARDEST = 3
+
+
+def named_faces(images: ArrayLike, names: Sequence[str], columns: int) -> parts.Picture:
+    """Faces with a name under each.
+
+    Parameters
+    ----------
+    images : array, (n, 3, height, width) uint8
+    names : sequence of str, (n,)
+        Empty names leave the place under a face free.
+    columns : int
+
+    Raises
+    ------
+    ValueError
+        If there are more images than names, or fewer.
+    """
+    pictures = np.asarray(images).transpose(0, 2, 3, 1)
+    if len(pictures) != len(names):
+        raise ValueError(f"{len(names)} names do not fit {len(pictures)} faces")
+    rows = -(-len(names) // columns)
+    lines = 1 + max(name.count("\n") for name in names)
+    below = 0.02 + 0.15 * lines
+    side = style.WIDTH / columns
+    figure = Figure(figsize=(style.WIDTH, rows * (side + below)), dpi=style.DPI)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    text = below / (side + below)
+    figure.subplots_adjust(0.005, text / rows, 0.995, 1, 0.05, text / (1 - text))
+    for axes in grid.flat:
+        axes.axis("off")
+    places = grid.flat[: len(names)]
+    for axes, picture, name in zip(places, pictures, names, strict=True):
+        axes.imshow(picture, interpolation="antialiased")
+        axes.set_title(name, y=0, pad=-3, va="top", loc="center", fontsize=8)
+        axes.title.set_fontweight("normal")
+    shown = [" ".join(name.split()) for name in names if name]
+    return figure, f"{len(names)} faces: {parts.listing(shown)}."
+
+
+def unit_shares(
+    expressions: Sequence[str],
+    units: Sequence[str],
+    shares: ArrayLike,
+    line_after: int,
+) -> parts.Picture:
+    """Heat map of the share of faces of each expression that show each unit.
+
+    Parameters
+    ----------
+    expressions, units : sequence of str
+        Names of rows and columns.
+    shares : array, (expressions, units)
+        From 0 to 1; zeros stay empty.
+    line_after : int
+        The row after which a line is drawn.
+    """
+    values = parts.as_array(shares)
+    figure, axes = parts.one_panel(1.5 + 0.21 * len(expressions))
+    _cells(axes, values, values >= 1e-9, aspect="auto")
+    parts.matrix_ticks(axes, expressions, ())
+    turned = {"rotation": 55, "ha": "left", "rotation_mode": "anchor"}
+    axes.set_xticks(range(len(units)), list(units), **turned)
+    axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False)
+    axes.axhline(line_after + 0.5, color=style.INK, lw=1.2)
+    told = []
+    for name, row in zip(expressions, values, strict=True):
+        often = [units[k].split()[0] for k in np.flatnonzero(row > 0.7).tolist()]
+        told.append(f"{name}: {parts.listing(often) or 'none'}")
+    return figure, (
+        "Heat map of expressions and action units. Units that more than .7 of the "
+        f"faces show: {'; '.join(told)}."
+    )
+
+
+def expected_cosines(
+    panels: Mapping[str, tuple[Sequence[str], ArrayLike]],
+) -> parts.Picture:
+    """Cosines of the expected units of pairs of expressions; the largest are framed.
+
+    Parameters
+    ----------
+    panels : mapping of title -> (names (s,), cosines (s, s))
+    """
+    sizes = [len(names) for names, _ in panels.values()]
+    figure, row = parts.row_of_panels(3.9, len(panels), width_ratios=sizes)
+    told = []
+    for axes, (title, (names, cosines)) in zip(row, panels.items(), strict=True):
+        values = parts.as_array(cosines)
+        below = np.tril(np.ones_like(values), -1) > 0
+        shown = np.where(below, values, np.nan)
+        _cells(axes, shown, below & (values >= 0.005), below)
+        axes.set_xticks(range(len(names) - 1), names[:-1])
+        axes.set_yticks(range(1, len(names)), names[1:])
+        axes.set(xlim=(-0.5, len(names) - 1.5), ylim=(len(names) - 0.5, 0.5))
+        axes.spines[:].set_visible(False)
+        axes.set_anchor("N")
+        order = np.argsort(-values[below], kind="stable")[:HARDEST]
+        hardest = np.argwhere(below)[order].tolist()
+        for i, j in hardest:
+            _frame(axes, i, j, style.ORANGE, 2)
+        mean = values[below].mean()
+        axes.set_title(f"{title}\nmean {mean:.2f}")
+        said = [f"{names[j]} and {names[i]} {values[i, j]:.2f}" for i, j in hardest]
+        told.append(f"{title}: mean {mean:.2f}, largest {parts.listing(said)}")
+    return figure, f"Cosines of expected action units of pairs. {'. '.join(told)}."
+
+
+def _cells(
+    axes: Axes,
+    values: parts.Array,
+    written: NDArray[np.bool_],
+    framed: NDArray[np.bool_] | None = None,
+    **options: str,
+) -> None:
+    """Draw a heat map, with short numbers in some cells and pale lines around some."""
+    texts = np.full(values.shape, "", dtype=object)
+    for i, j in np.argwhere(written):
+        short = f"{values[i, j]:.2f}".lstrip("0").rstrip("0")
+        texts[i, j] = short if values[i, j] < 0.995 else "1"
+    parts.heat_map(axes, values, texts, UNIT_COLORS, values > 0.75, **options)
+    for i, j in np.argwhere(np.full(values.shape, True) if framed is None else framed):
+        _frame(axes, i, j, "#DDDDDD", 0.6)
+
+
+def _frame(axes: Axes, i: int, j: int, color: str, width: float) -> None:
+    place = (j - 0.5, i - 0.5)
+    axes.add_patch(Rectangle(place, 1, 1, fill=False, ec=color, lw=width))
+
+
+def unit_ceilings(
+    misread: Sequence[float],
+    ceilings: Mapping[str, Sequence[float]],
+    majorities: Mapping[str, float],
+) -> parts.Picture:
+    """Best accuracy from action units, against the chance to misread a unit.
+
+    Parameters
+    ----------
+    misread : sequence of float, (n,)
+    ceilings : mapping of set of classes -> (n,) percent
+    majorities : mapping of set of classes -> percent of its largest class
+    """
+    figure, axes = parts.one_panel(2.7)
+    told = []
+    looks = ((style.BLUE, "o", (10, 6), "left"), (style.RED, "s", (-8, -12), "right"))
+    for name, values, (color, marker, offset, side) in parts.series(ceilings, looks):
+        axes.plot(misread, values, color=color, marker=marker, mec="white", ms=7)
+        middle = (misread[len(misread) // 2], values[len(values) // 2])
+        look = {"ha": side, "color": color, "fontsize": 9}
+        parts.note(axes, f"{name} classes", middle, offset, **look)
+        axes.axhline(majorities[name], color=color, lw=1.2, ls=style.DOTTED)
+        pairs = zip(misread, values, strict=True)
+        told.append(f"{name}: {parts.listing([f'{v:.0f} at {e:g}' for e, v in pairs])}")
+    axes.set(xlabel="chance to misread a unit", ylabel="best accuracy, %")
+    axes.set_ylim(0, 103)
+    return figure, (
+        "Best accuracy in percent against the chance to misread a unit. "
+        f"{'. '.join(told)}."
+    )
+
+
+def unit_face(
+    image: ArrayLike, units: Sequence[str], strengths: Sequence[float], title: str
+) -> parts.Picture:
+    """One face, and beside it how strongly each action unit is set.
+
+    Parameters
+    ----------
+    image : array, (3, height, width) uint8
+    units : sequence of str
+    strengths : sequence of float
+        From 0 to 1.
+    title : str
+    """
+    figure, (left, right) = parts.row_of_panels(3.3, 2, width_ratios=[1, 0.8])
+    left.imshow(np.asarray(image).transpose(1, 2, 0), interpolation="antialiased")
+    left.axis("off")
+    left.set_title(title)
+    places = np.arange(len(units))
+    right.barh(places, parts.as_array(strengths), color=style.BLUE, height=0.7)
+    right.set_yticks(places, list(units))
+    right.invert_yaxis()
+    right.set(xlim=(0, 1), xlabel="intensity")
+    right.grid(visible=False, axis="y")
+    pairs = zip(units, strengths, strict=True)
+    active = [f"{name} at {s:g}" for name, s in pairs if s > 0]
+    return figure, (
+        f"A rendered face, {title}. Units: {parts.listing(active) or 'none'}."
+    )
+
+
+def class_brightness(
+    classes: Sequence[str], labels: ArrayLike, brightness: ArrayLike
+) -> parts.Picture:
+    """Mean brightness of the images of each class: median, quartiles, 5 and 95 %.
+
+    Parameters
+    ----------
+    labels : array, (n,)
+    brightness : array, (n,)
+        From 0 (black) to 255 (white).
+    """
+    numbers, values = np.asarray(labels), parts.as_array(brightness)
+    figure, axes = parts.one_panel(2.4)
+    told = []
+    looks = style.class_style(classes)
+    for k, (name, (color, marker)) in enumerate(zip(classes, looks, strict=True)):
+        mine = values[numbers == k]
+        if not len(mine):
+            continue
+        low, first, middle, third, high = np.percentile(mine, [5, 25, 50, 75, 95])
+        axes.plot([k, k], [low, high], color=color, lw=1.2)
+        axes.plot([k, k], [first, third], color=color, lw=7, solid_capstyle="butt")
+        axes.plot(k, middle, marker, color=style.INK, mec="white", ms=7)
+        told.append(f"{name} {middle:.0f}")
+    axes.axhline(
+        float(np.median(values)), color=style.GRAY, lw=1, ls=style.DOTTED, zorder=0
+    )
+    parts.class_ticks(axes, classes)
+    axes.set(ylabel="mean brightness of an image", xlim=(-0.6, len(classes) - 0.4))
+    return figure, (
+        "Brightness of the images of each class, from 0 to 255; medians: "
+        f"{parts.listing(told)}."
+    )

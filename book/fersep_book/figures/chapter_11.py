@@ -1,0 +1,72 @@
+"""The figure of chapter 11: maps of features and centers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import ArrayLike
+
+from fersep_book.figures import parts, style
+
+
+def maps(
+    named: Mapping[str, tuple[ArrayLike, ArrayLike | None, ArrayLike]],
+    labels: ArrayLike,
+    classes: Sequence[str],
+) -> parts.Picture:
+    """Fig. 3: t-SNE maps side by side, △ learned and ▽ true centers.
+
+    Parameters
+    ----------
+    named : mapping of title -> (features (n, 2), learned (s, 2) or None, true (s, 2))
+    labels : array, (n,)
+    """
+    numbers = np.asarray(labels)
+    figure, panels = parts.row_of_panels(4.1, len(named))
+    looks = style.class_style(classes)
+    told = []
+    for axes, (title, (points, learned, true)) in zip(
+        panels, named.items(), strict=True
+    ):
+        spots, middle = parts.as_array(points), parts.as_array(true)
+        for k, (color, marker) in enumerate(looks):
+            look = {"color": color, "ms": 3.2, "alpha": 0.65, "mec": "none", "ls": ""}
+            axes.plot(*spots[numbers == k].T, marker, zorder=2, **look)
+        if learned is not None:
+            _centers(axes, parts.as_array(learned), looks, "^")
+        _centers(axes, middle, looks, "v")
+        axes.set(title=title, xticks=[], yticks=[])
+        axes.spines[:].set_visible(True)
+        apart = np.linalg.norm(middle[:, None] - middle, axis=-1)
+        np.fill_diagonal(apart, np.inf)
+        i, j = np.unravel_index(apart.argmin(), apart.shape)
+        told.append(
+            f"{title}: {len(spots)} points; the two nearest true centers are "
+            f"{classes[i]} and {classes[j]}"
+        )
+    _map_legend(figure, classes, looks)
+    return figure, f"Maps of features and class centers. {'. '.join(told)}."
+
+
+def _centers(
+    axes: Axes, places: parts.Array, looks: Sequence[tuple[str, str]], shape: str
+) -> None:
+    for place, (color, _) in zip(places, looks, strict=True):
+        axes.plot(*place, shape, color=color, ms=10, mec=style.INK, mew=1.3, zorder=5)
+
+
+def _map_legend(
+    figure: Figure, classes: Sequence[str], looks: Sequence[tuple[str, str]]
+) -> None:
+    handles = [
+        Line2D([], [], marker=marker, color=color, ls="", ms=6, label=name)
+        for name, (color, marker) in zip(classes, looks, strict=True)
+    ]
+    for marker, name in (("^", "learned center"), ("v", "true center")):
+        look = {"color": "white", "mec": style.INK, "ls": "", "ms": 8}
+        handles.append(Line2D([], [], marker=marker, label=name, **look))
+    figure.legend(handles=handles, loc="outside lower center", ncols=5)

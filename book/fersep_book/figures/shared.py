@@ -1,0 +1,232 @@
+"""Figures that several chapters show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from fersep_book.figures import parts, style
+
+#: Images of each class in `face_grid`.
+FACES_A_ROW = 10
+
+
+def face_rows(
+    images: ArrayLike, columns: Sequence[str], rows: Sequence[str]
+) -> parts.Picture:
+    """Faces in rows of views and columns of expressions.
+
+    Parameters
+    ----------
+    images : array, (rows * columns, 3, height, width) uint8
+        Row by row.
+    columns, rows : sequence of str
+        What the columns and the rows show.
+    """
+    pictures = np.asarray(images).transpose(0, 2, 3, 1)
+    across = len(columns)
+    figure = Figure(
+        figsize=(style.WIDTH, 0.25 + style.WIDTH / across * len(rows)), dpi=style.DPI
+    )
+    gaps = {"wspace": 0.05, "hspace": 0.05}
+    grid = figure.subplots(len(rows), across, squeeze=False, gridspec_kw=gaps)
+    top = 1 - 0.25 / figure.get_figheight()
+    figure.subplots_adjust(left=0, right=1, top=top, bottom=0)
+    for axes, picture in zip(grid.flat, pictures, strict=True):
+        axes.imshow(picture, interpolation="antialiased")
+        axes.axis("off")
+    for axes, name in zip(grid[0], columns, strict=True):
+        axes.set_title(name, loc="center", fontweight="normal", pad=3)
+    return figure, (
+        f"Rendered faces in {len(rows)} rows: {parts.listing(rows)}; the columns are "
+        f"{parts.listing(columns)}."
+    )
+
+
+def face_grid(
+    images: ArrayLike, labels: ArrayLike, classes: Sequence[str]
+) -> parts.Picture:
+    """The first images of each class, one row per class.
+
+    Parameters
+    ----------
+    images : array, (n, 3, height, width) uint8
+    labels : array, (n,)
+    """
+    pictures, numbers = np.asarray(images), np.asarray(labels)
+    height = 0.06 + style.WIDTH * 0.95 / FACES_A_ROW * len(classes)
+    figure = Figure(figsize=(style.WIDTH, height), dpi=style.DPI)
+    gaps = {"wspace": 0.04, "hspace": 0.04}
+    grid = figure.subplots(len(classes), FACES_A_ROW, squeeze=False, gridspec_kw=gaps)
+    figure.subplots_adjust(left=0.06, right=1, top=1, bottom=0)
+    shown = []
+    for k, (row, name) in enumerate(zip(grid, classes, strict=True)):
+        which = np.flatnonzero(numbers == k)[:FACES_A_ROW]
+        shown.append(f"{len(which)} of {name}")
+        for axes in row:
+            axes.axis("off")
+        for axes, i in zip(row[: len(which)], which, strict=True):
+            axes.imshow(pictures[i].transpose(1, 2, 0), interpolation="nearest")
+        look = {"ha": "right", "va": "center", "fontweight": "bold"}
+        row[0].text(-0.12, 0.5, name, transform=row[0].transAxes, **look)
+    return figure, f"Face images, one row for each class: {parts.listing(shown)}."
+
+
+def class_shares(
+    classes: Sequence[str], counts: Mapping[str, ArrayLike]
+) -> parts.Picture:
+    """Share of each class, data sets side by side; the bars carry the counts.
+
+    Parameters
+    ----------
+    counts : mapping of data set -> (s,) images
+        One or two data sets.
+    """
+    figure, axes = parts.one_panel(2.6)
+    colors = [color for color, _ in style.class_style(classes)]
+    width = 0.84 / len(counts)
+    looks = [(colors, 7.5), ("white", 7)]
+    told = []
+    for i, (name, images, look) in enumerate(parts.series(counts, looks)):
+        fill, size = look
+        numbers = np.asarray(images, dtype=np.int64)
+        shares = 100 * numbers / numbers.sum()
+        places = np.arange(len(classes)) + (i - (len(counts) - 1) / 2) * width
+        bars = axes.bar(places, shares, 0.92 * width, color=fill, ec=colors, lw=1.2)
+        axes.bar_label(bars, [str(n) for n in numbers], padding=2, fontsize=size)
+        each = [
+            f"{c} {n} ({share:.0f} %)"
+            for c, n, share in zip(classes, numbers, shares, strict=True)
+        ]
+        told.append(f"{name}: {parts.listing(each)}")
+    parts.class_ticks(axes, classes)
+    axes.margins(y=0.14)
+    axes.set_ylabel("share of images, %")
+    first, *others = counts
+    title = f"filled {first}, hollow {others[0]}" if others else first
+    axes.set_title(title, fontweight="normal")
+    return figure, f"Bars: images of each class. {'. '.join(told)}."
+
+
+def difference_errors(
+    steps: ArrayLike,
+    errors: Mapping[str, ArrayLike],
+    best: Mapping[str, tuple[float, float]],
+) -> parts.Picture:
+    """Error of central differences against the step, one curve for each precision.
+
+    Parameters
+    ----------
+    steps : array, (k,)
+    errors : mapping of precision -> relative errors (k,)
+    best : mapping of precision -> (step, error) said in advance
+    """
+    at = parts.as_array(steps)
+    figure, axes = parts.one_panel(3.5)
+    told, ends = [], []
+    for name, given, (color, marker) in parts.series(
+        errors, [(style.BLUE, "o"), (style.RED, "s")]
+    ):
+        values = parts.as_array(given)
+        ends.append(values[-1])
+        keep = values > 0
+        axes.plot(at[keep], values[keep], marker=marker, ms=4, color=color, label=name)
+        look = {"ms": 10, "mfc": "none", "mec": color, "mew": 1.8, "ls": ""}
+        axes.plot(*best[name], marker="D", label=f"{name}, said in advance", **look)
+        k = int(np.argmin(np.where(keep, values, np.inf)))
+        told.append(f"{name}: lowest error {values[k]:.0e} at step {at[k]:.0e}")
+    _square_law(axes, at[at >= 1e-3], np.nanmax(ends))
+    lowest = 0.005 * min(error for _, error in best.values())
+    axes.set(xscale="log", yscale="log", ylim=(lowest, 30))
+    axes.set(xlabel="step $h$", ylabel="relative error")
+    axes.legend(loc="lower left")
+    return figure, (
+        "The relative error of central finite differences against the step, on "
+        f"logarithmic axes: V-shaped curves. {'; '.join(told)}. Right of the lowest "
+        "point the error grows with the square of the step, left of it round-off takes "
+        "over."
+    )
+
+
+def _square_law(axes: Axes, steps: parts.Array, error: float) -> None:
+    """Draw how an error falls with the square of the step, below the curves."""
+    law = error * (steps / steps[-1]) ** 2
+    axes.plot(steps, 0.18 * law, color=style.GRAY, lw=1.1, ls=style.DASHED)
+    middle = len(steps) // 2
+    words = "falls as $h^2$"
+    axes.text(steps[middle] * 1.5, 0.03 * law[middle], words, color=style.GRAY)
+
+
+def differences(
+    names: Sequence[str], intervals: Sequence[Any], label: str
+) -> parts.Picture:
+    """Mean differences with their 95 % intervals, one line each.
+
+    Parameters
+    ----------
+    names : sequence of str
+    intervals : sequence of `fersep.analysis.Interval`
+    label : str
+        What the difference is, with its unit.
+    """
+    figure, axes = parts.one_panel(0.9 + 0.34 * len(names))
+    told = []
+    for k, (name, gap) in enumerate(zip(names, intervals, strict=True)):
+        if np.isfinite(gap.low):
+            axes.plot([gap.low, gap.high], [k, k], color=style.BLUE, lw=2)
+        axes.plot(gap.mean, k, "o", color=style.BLUE, ms=7.5, mec="white", zorder=4)
+        told.append(f"{name} {parts.interval_words(gap, '+.2f')}")
+    axes.axvline(0, color=style.INK, lw=1, ls=style.DOTTED)
+    axes.set_yticks(range(len(names)), list(names))
+    axes.invert_yaxis()
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel(label)
+    return figure, f"{label}, with 95 percent intervals: {parts.listing(told)}."
+
+
+def printed_gains(
+    names: Sequence[str],
+    images: Sequence[int],
+    softmax: Sequence[float],
+    separate: Sequence[float],
+) -> parts.Picture:
+    """The paper's accuracies with the 95 % interval that their test images allow.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of the data sets.
+    images : sequence of int
+        Test images of each.
+    softmax, separate : sequence of float
+        Printed accuracies in percent.
+    """
+    figure, panels = parts.row_of_panels(2.9, len(names))
+    told = []
+    for axes, name, n, *pair in zip(
+        panels, names, images, softmax, separate, strict=True
+    ):
+        looks = zip(pair, style.LOSS_LOOKS, strict=True)
+        for k, (value, (color, marker)) in enumerate(looks):
+            half = 1.96 * (value * (100 - value) / n) ** 0.5
+            look = {"color": color, "mfc": "white", "ms": 8, "mew": 1.8, "capsize": 4}
+            axes.errorbar(k, value, half, fmt=marker, **look)
+            place = {"va": "center", "fontsize": 8.5}
+            parts.note(axes, f"{value:.2f}", (k, value), (9, 0), **place)
+        parts.class_ticks(axes, ["softmax", "+ separate"])
+        axes.set(xlim=(-0.5, 1.75), title=f"{name}\n{n:,} test images")
+        error = (sum(a * (100 - a) for a in pair) / n) ** 0.5
+        told.append(
+            f"{name}, {n} test images: {pair[0]:.2f} and {pair[1]:.2f} percent, a gain "
+            f"of {pair[1] - pair[0]:.2f} with a standard error of {error:.2f}"
+        )
+    panels[0].set_ylabel("accuracy, %")
+    return figure, (
+        "Printed accuracies of the softmax loss and of softmax plus separate loss, "
+        f"each with its sampling interval. {'. '.join(told)}."
+    )
