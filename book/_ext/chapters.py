@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 from dataclasses import dataclass
@@ -10,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import papermill
 import yaml
+from fersep_book.records import fits
 
 from fersep import provenance
 
 PROFILES = ("smoke", "cpu", "gpu")
-TYPES = {"int": int, "float": (int, float), "str": str, "bool": bool}
 IN_WORDS = {
     "int": "a whole number",
     "float": "a number",
@@ -95,6 +95,11 @@ def pages(toc: Any) -> list[str]:
     return own + below
 
 
+def has_tag(cell: nbformat.NotebookNode, tag: str) -> bool:
+    """Tell whether a cell has a tag."""
+    return tag in cell.metadata.get("tags", [])
+
+
 def profile(root: Path, name: str) -> dict[str, dict[str, Any]]:
     """Read `book/profiles/NAME.yml` as {chapter: {parameter: value}} and check it."""
     path = root / "book" / "profiles" / f"{name}.yml"
@@ -112,36 +117,17 @@ def profile(root: Path, name: str) -> dict[str, dict[str, Any]]:
     return {chapter: parameters or {} for chapter, parameters in values.items()}
 
 
-def declared_parameters(notebook: nbformat.NotebookNode, name: str) -> dict[str, str]:
-    """Return {parameter: annotation} of the one cell tagged `parameters`."""
-    cells = [
-        cell
-        for cell in notebook.cells
-        if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", [])
-    ]
-    if len(cells) != 1:
-        raise BookError(
-            f"{name} has {len(cells)} cells tagged `parameters`; it needs exactly one."
-        )
-    return {
-        line.target.id: ast.unparse(line.annotation)
-        for line in ast.parse(cells[0].source).body
-        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name)
-    }
-
-
 def check_parameters(chapter: Chapter, values: dict[str, Any], where: str) -> None:
     """Refuse a parameter the chapter does not have, or of another type."""
-    declared = declared_parameters(chapter.read(), chapter.name)
+    declared = papermill.inspect_notebook(chapter.source)
     for name, value in values.items():
         if name not in declared:
             raise BookError(
                 f"{where}: {chapter.name} has no parameter {name!r}; "
                 f"it has {', '.join(declared)}."
             )
-        kind = declared[name]
-        wrong_bool = isinstance(value, bool) and kind != "bool"
-        if wrong_bool or not isinstance(value, TYPES[kind]):  # type: ignore[arg-type]
+        kind = declared[name]["inferred_type_name"]
+        if not fits(value, kind):
             hint = ""
             if kind == "float" and isinstance(value, str) and "e" in value.lower():
                 hint = " (YAML reads 1e-3 as text: write 0.001 or 1.0e-3)"
@@ -154,37 +140,30 @@ def check_parameters(chapter: Chapter, values: dict[str, Any], where: str) -> No
 def run_key(chapter: Chapter, parameters: dict[str, Any]) -> str:
     """Return the key of everything that decides what a run of the chapter prints.
 
-    Code cells with their tags, parameters, the syntax trees of the `fersep`
-    modules it reaches by import, the lock, and for a chapter that reads records
-    the records before it without their seconds. Prose and captions are not part
-    of it: they are taken from the source when the page is made.
+    Code cells with their tags, parameters, the modules of this project that they
+    reach by import, the lock, and for a chapter that reads records the records
+    before it without their seconds. Prose and captions are not part of it: they
+    are taken from the source when the page is made.
     """
     cells = [cell for cell in chapter.read().cells if cell.cell_type == "code"]
-    source = "\n".join(cell.source for cell in cells)
+    imports = provenance.imported_names("\n".join(cell.source for cell in cells))
     lock = chapter.root / "requirements.lock"
     upstream = []
     if chapter.reads_records:
         everything = chapters(chapter.root)
         before = everything[: everything.index(chapter)]
-        upstream = [without_seconds(c.record) for c in before if c.record.is_file()]
+        upstream = [_without_seconds(c.record) for c in before if c.record.is_file()]
     parts = [
         [[cell.source, sorted(cell.metadata.get("tags", []))] for cell in cells],
         parameters,
-        provenance.code_key(*own_modules(source)),
+        provenance.code_key(*(n for n in imports if n.startswith("fersep"))),
         hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else "",
         upstream,
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def own_modules(source: str) -> list[str]:
-    """Return the modules of this project that code imports."""
-    names = provenance.imported_names(source)
-    return [n for n in names if n.partition(".")[0] in ("fersep", "fersep_book")]
-
-
-def without_seconds(path: Path) -> dict[str, Any]:
-    """Read a record and leave out how long its run took."""
+def _without_seconds(path: Path) -> dict[str, Any]:
     record: dict[str, Any] = json.loads(path.read_text("utf-8"))
     record.get("provenance", {}).pop("seconds", None)
     return record

@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 import nbformat
-from chapters import BookError, chapters
+from chapters import BookError, chapters, has_tag
 from runner import run_stale
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,10 +30,10 @@ def build_site(root: Path) -> None:
     first = root / "_build" / "html" / "index.html"
     if not (first.is_file() and stamp.is_file() and stamp.read_text() == key):
         stamp.unlink(missing_ok=True)
-        jupyter_book = Path(sys.executable).with_name("jupyter-book")
-        order = [str(jupyter_book), "build", "-q", "."]
+        program = Path(sys.executable).with_name("jupyter-book")
         print("Building the pages", flush=True)
         # Warnings come on the other stream and stay visible.
+        order = [str(program), "build", "-q", "."]
         if subprocess.run(order, cwd=root, stdout=subprocess.DEVNULL).returncode:
             raise BookError("The pages were not built; the reason stands above.")
         stamp.write_text(key)
@@ -61,11 +61,7 @@ def write_student_book(root: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for chapter in chapters(root):
         notebook = chapter.read()
-        notebook.cells = [
-            cell
-            for cell in notebook.cells
-            if "solution" not in cell.metadata.get("tags", [])
-        ]
+        notebook.cells = [c for c in notebook.cells if not has_tag(c, "solution")]
         nbformat.write(notebook, folder / f"{chapter.name}.ipynb")
     print(f"Notebooks without solutions: {folder.relative_to(root)}")
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import nbformat
-from chapters import Chapter
+from chapters import Chapter, has_tag
 from fersep_book.records import RECORD_MIME
 
 # What the theme writes, and what a screen reader needs instead.
@@ -40,20 +40,15 @@ def page(chapter: Chapter) -> nbformat.NotebookNode:
     notebook = chapter.read()
     run = nbformat.read(chapter.executed, as_version=4)
     ran = {cell.id: cell for cell in run.cells if cell.cell_type == "code"}
-    injected = [
-        cell
-        for cell in ran.values()
-        if "injected-parameters" in cell.metadata.get("tags", [])
-    ]
+    injected = [cell for cell in ran.values() if has_tag(cell, "injected-parameters")]
     cells = []
     for cell in notebook.cells:
         cells.append(cell)
-        if cell.cell_type != "code":
-            continue
-        cell.outputs = ran[cell.id].outputs
-        cell.execution_count = ran[cell.id].execution_count
-        if "parameters" in cell.metadata.get("tags", []):
-            cells.extend(injected)
+        if cell.cell_type == "code":
+            cell.outputs = ran[cell.id].outputs
+            cell.execution_count = ran[cell.id].execution_count
+        if has_tag(cell, "parameters"):
+            cells += injected
     notebook.cells = cells
     for cell in cells:
         if cell.cell_type == "code":
@@ -85,17 +80,10 @@ def _for_readers(cell: nbformat.NotebookNode, root: Path) -> None:
 
 def relative(text: str, root: Path) -> str:
     """Replace this machine's folders in a text by `.`, `python` and `~`."""
-    for place, name in (
-        (root, "."),
-        (sys.prefix, "python"),
-        (Path.home(), "~"),
-    ):
+    for place, name in {root: ".", sys.prefix: "python", Path.home(): "~"}.items():
         if len(str(place)) > 1:
-            text = re.sub(
-                rf"(?<!\w){re.escape(str(place))}(?=[/\s'\":)]|$)",
-                name,
-                text,
-            )
+            whole = rf"(?<!\w){re.escape(str(place))}(?=[/\s'\":)]|$)"
+            text = re.sub(whole, name, text)
     return text
 
 

@@ -32,11 +32,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("source-read", _hand_over)
     app.connect("doctree-read", _number_equations)
     app.connect("build-finished", _mend)
-    return {
-        "version": "1",
-        "parallel_read_safe": False,
-        "parallel_write_safe": True,
-    }
+    return {"parallel_read_safe": False, "parallel_write_safe": True}
 
 
 def _buttons(app: Sphinx, config: Config) -> None:
@@ -66,13 +62,7 @@ def _chapters(app: Sphinx) -> dict[str, Chapter]:
     return {chapter.page: chapter for chapter in chapters(Path(app.srcdir))}
 
 
-def _outdated(
-    app: Sphinx,
-    env: BuildEnvironment,
-    added: set[str],
-    changed: set[str],
-    removed: set[str],
-) -> list[str]:
+def _outdated(app: Sphinx, env: BuildEnvironment, *_: set[str]) -> list[str]:
     """Name the pages whose run is newer than what Sphinx read last time."""
     return [
         name
@@ -116,7 +106,4 @@ def _mend(app: Sphinx, error: Exception | None) -> None:
     """Mend what the theme writes, in every page just built."""
     if error is None and app.builder.format == "html":
         for path in Path(app.outdir).rglob("*.html"):
-            text = path.read_text("utf-8")
-            mended = mend(text)
-            if mended != text:
-                path.write_text(mended, "utf-8")
+            path.write_text(mend(path.read_text("utf-8")), "utf-8")

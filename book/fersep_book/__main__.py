@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from fersep.storage import whole_file
 from fersep_book import records, verdicts
 
 
@@ -29,42 +26,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     record.add_argument("file", help="where, for example results/cpu/mine.json")
     record.add_argument("notebooks", nargs="+", help="output files of papermill runs")
-    table = commands.add_parser(
-        "table", help="collect the values of executed chapters in one CSV file"
-    )
-    table.add_argument("file", help="where, for example lambda.csv")
-    table.add_argument("notebooks", nargs="+", help="output files of papermill runs")
     order = parser.parse_args(arguments)
     try:
         if order.command == "compare":
             print(comparison(order.notebook))
-        elif order.command == "table":
-            write_table(order.file, order.notebooks)
         else:
             records.keep(order.file, order.notebooks)
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
-
-
-def write_table(file: str, notebooks: Sequence[str]) -> None:
-    """Write the values of executed chapters as CSV, one row for each value of each run.
-
-    Raises
-    ------
-    ValueError
-        If a file holds no record.
-    """
-    rows = [
-        {"run": Path(notebook).stem, **entry}
-        for notebook in notebooks
-        for entry in records.read(notebook)["values"]
-    ]
-    with whole_file(file) as part, part.open("w", newline="", encoding="utf-8") as out:
-        table = csv.DictWriter(out, ["run", "key", "mean", "spread", "n", "unit"])
-        table.writeheader()
-        table.writerows(rows)
 
 
 def comparison(notebook: str) -> str:
@@ -75,33 +46,33 @@ def comparison(notebook: str) -> str:
     ValueError
         If the file holds no record.
     """
-    rows = [("value", "yours", "this book", "the paper")]
-    for row in records.compare(notebook):
-        paper = verdicts.paper_value(row["key"])
-        unit = f" {row['unit']}" if row["unit"] else ""
-        rows.append(
-            (
-                row["key"] + unit,
-                _figures(row["yours"]),
-                _figures(row["book"]) + ("" if row["inside"] is not False else " *"),
-                paper or "–",
-            )
-        )
-    widths = [max(len(row[i]) for row in rows) for i in range(4)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        for row in rows
-    ]
-    lines.insert(1, "  ".join("-" * width for width in widths))
+    mine = records.read(notebook)
+    same = [r for r in records.from_build() if r.chapter == mine.chapter]
+    book = {value.key: value for record in same for value in record.values}
+    rows = [["value", "yours", "this book", "the paper"]]
+    for value in mine.values:
+        ours = book.get(value.key)
+        name = f"{value.key} {value.unit}".rstrip()
+        ours_shown = _figures(ours) + (" *" if _is_far(value, ours) else "")
+        paper = verdicts.paper_values().get(value.key, "–")
+        rows.append([name, _figures(value), ours_shown, paper])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    rows.insert(1, ["-" * width for width in widths])
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     if any(row[2].endswith(" *") for row in rows):
         lines.append("* yours lies more than two standard deviations away")
-    return "\n".join(line.rstrip() for line in lines)
+    return "\n".join(lines)
 
 
-def _figures(number: float | str | None) -> str:
-    if number is None:
-        return "–"
-    return number if isinstance(number, str) else f"{number:.4g}"
+def _is_far(mine: records.Value, book: records.Value | None) -> bool:
+    if book is None or not book.spread or isinstance(mine.mean, str):
+        return False
+    return abs(mine.mean - float(book.mean)) > 2 * book.spread
+
+
+def _figures(value: records.Value | None) -> str:
+    mean = value.mean if value else "–"
+    return mean if isinstance(mean, str) else f"{mean:.4g}"
 
 
 if __name__ == "__main__":

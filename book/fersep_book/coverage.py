@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from fersep_book.records import Record
+
 
 def items() -> list[dict[str, Any]]:
     """Eq. 1-9, Algorithm 1, Tables 1-3 and Figures 1-6, each with its places.
@@ -25,29 +27,27 @@ def items() -> list[dict[str, Any]]:
     return found
 
 
-def missing(
-    item: dict[str, Any], records: Sequence[dict[str, Any]]
-) -> list[str] | None:
+def missing(item: dict[str, Any], records: Sequence[Record]) -> list[str] | None:
     """What the chapter of an item should have recorded but did not.
 
     Parameters
     ----------
     item : dict
         One of :func:`items`.
-    records : sequence of dict
-        The records of a build.
+    records : sequence of Record
+        Those of a build.
 
     Returns
     -------
     list of str or None
         None if the chapter is not among the records.
     """
-    mine = [record for record in records if record["chapter"] == item["chapter"]]
-    if not mine:
-        return None
-    passed = {check["id"] for check in mine[0]["checks"] if check["ok"]}
-    kept = {value["key"] for value in mine[0]["values"]}
-    return [
-        *(f"check {name}" for name in item["checks"] if name not in passed),
-        *(f"value {name}" for name in item["values"] if name not in kept),
-    ]
+    for record in records:
+        if record.chapter == item["chapter"]:
+            passed = {check.id for check in record.checks if check.ok}
+            kept = {value.key for value in record.values}
+            return [
+                *(f"check {name}" for name in item["checks"] if name not in passed),
+                *(f"value {name}" for name in item["values"] if name not in kept),
+            ]
+    return None

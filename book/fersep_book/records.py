@@ -12,6 +12,7 @@ import math
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from statistics import fmean as mean
 from typing import Any
@@ -19,15 +20,16 @@ from typing import Any
 from fersep import provenance
 from fersep.analysis import Interval, mean_interval, standard_deviation
 from fersep.storage import build_folder, whole_file
+from fersep_book import ROOT
 
 RECORD_MIME = "application/vnd.fersep.record+json"
 GLUE_PREFIX = "application/papermill.record/"
-SCHEMA = 1
 
 #: What computes the numbers of a chapter; pictures and records cannot change one.
 COMPUTING = ("fersep.training", "fersep.data", "fersep.embedding")
 
-_ACCEPTED: dict[str, tuple[type, ...]] = {
+#: The types that a parameter may be annotated with.
+KINDS: dict[str, tuple[type, ...]] = {
     "int": (int,),
     "float": (float, int),
     "str": (str,),
@@ -36,18 +38,51 @@ _ACCEPTED: dict[str, tuple[type, ...]] = {
 _WAYS = {"int": "3", "float": "0.5", "str": "text", "bool": "True"}
 
 
-class _Record:
-    """The record of the chapter that runs in this process."""
+@dataclass
+class Check:
+    """One statement that a chapter checked; numbers that are not finite are text."""
 
-    def __init__(self, chapter: str, parameters: dict[str, Any]) -> None:
-        self.chapter = chapter
-        self.parameters = parameters
-        self.started = time.perf_counter()
-        self.checks: list[dict[str, Any]] = []
-        self.values: list[dict[str, Any]] = []
+    id: str
+    statement: str
+    got: float | str | bool
+    want: float | str | bool
+    tol: float | str
+    ok: bool
 
 
-_current: _Record | None = None
+@dataclass
+class Value:
+    """One value that a chapter found: over ``n`` seeds, with standard deviation."""
+
+    key: str
+    mean: float | str
+    spread: float | None
+    n: int
+    unit: str
+
+
+@dataclass
+class Record:
+    """All that one run of a chapter checked and found, and what made it."""
+
+    chapter: str
+    profile: str
+    parameters: dict[str, Any]
+    checks: list[Check] = field(default_factory=list)
+    values: list[Value] = field(default_factory=list)
+    provenance: dict[str, Any] = field(default_factory=dict)
+    schema: int = 1
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Record:
+        """Return the record that ``asdict`` made into ``body``."""
+        checks = [Check(**entry) for entry in body["checks"]]
+        values = [Value(**entry) for entry in body["values"]]
+        return cls(**{**body, "checks": checks, "values": values})
+
+
+_current: Record | None = None
+_started = 0.0
 
 
 def start(chapter: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,43 +107,26 @@ def start(chapter: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
     ValueError
         If a number is not finite.
     """
-    global _current
+    global _current, _started
     _current = None
-    parameters = {}
-    for name, annotation in _annotations(namespace).items():
-        if name in namespace:
-            parameters[name] = checked_parameter(name, namespace[name], annotation)
-    _current = _Record(chapter, parameters)
+    kinds = {n: k for n, k in _annotations(namespace).items() if n in namespace}
+    for name, kind in kinds.items():
+        _check_parameter(name, namespace[name], kind)
+    parameters = {name: namespace[name] for name in kinds}
+    _current = Record(
+        chapter,
+        os.environ.get("FERSEP_PROFILE", "own"),
+        {name: _without_folders(entry) for name, entry in parameters.items()},
+    )
+    _started = time.perf_counter()
     return parameters
 
 
-def checked_parameter(name: str, value: Any, annotation: str) -> Any:
-    """Return the value if it has the annotated type (int, float, str or bool).
-
-    Raises
-    ------
-    TypeError
-        If it has not; a whole number counts as a float.
-    ValueError
-        If it is a number that is not finite.
-    """
-    accepted = _ACCEPTED.get(annotation)
-    if accepted is None:
-        return value
-    right = isinstance(value, accepted) and (
-        annotation == "bool" or not isinstance(value, bool)
+def fits(value: Any, kind: str) -> bool:
+    """Tell whether a value is of one of the `KINDS`; a whole number fits a float."""
+    return isinstance(value, KINDS[kind]) and (
+        kind == "bool" or not isinstance(value, bool)
     )
-    if not right:
-        raise TypeError(
-            f"parameter {name} must be of type {annotation}, got {value!r} "
-            f"({type(value).__name__}); write it like -p {name} {_WAYS[annotation]}"
-        )
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(
-            f"parameter {name} must be a finite number, got {value}; "
-            f"write it like -p {name} {_WAYS[annotation]}"
-        )
-    return value
 
 
 def check(
@@ -137,22 +155,16 @@ def check(
     ValueError
         If the book is built and the id was used before in this chapter.
     """
-    record = _started()
+    record = _open_record()
     _make_room(record.checks, "id", id)
     got, want = _plain(got), _plain(want)
     if isinstance(got, str | bool) or isinstance(want, str | bool):
         ok = type(got) is type(want) and got == want
     else:
         ok = bool(abs(got - want) <= tol)
-    entry = {
-        "id": id,
-        "statement": statement,
-        "got": _finite_or_text(got),
-        "want": _finite_or_text(want),
-        "tol": _finite_or_text(float(tol)),
-        "ok": ok,
-    }
-    record.checks.append(entry)
+    kept = {"got": got, "want": want, "tol": float(tol)}
+    kept = {name: _finite_or_text(number) for name, number in kept.items()}
+    record.checks.append(Check(id=id, statement=statement, ok=ok, **kept))
     if not ok:
         save()
         raise AssertionError(
@@ -190,21 +202,18 @@ def value(
     ValueError
         If a number is not finite, or if the book is built and the key was used before.
     """
-    record = _started()
+    record = _open_record()
     _make_room(record.values, "key", key)
-    whole = isinstance(mean, int) and not isinstance(mean, bool)
+    digits = 0 if isinstance(mean, int) else digits
     mean = _plain(mean)
     spread = None if spread is None else float(spread)
     for number in (mean, spread):
         if isinstance(number, float) and not math.isfinite(number):
             raise ValueError(f"the value {key!r} must be a finite number, got {number}")
-    record.values.append(
-        {"key": key, "mean": mean, "spread": spread, "n": n, "unit": unit}
-    )
+    record.values.append(Value(key, mean, spread, n, unit))
+    text = str(mean)
     if isinstance(mean, float):
-        text = f"{mean:.{0 if whole else digits}f}".replace("-", "−")
-    else:
-        text = str(mean)
+        text = f"{mean:.{digits}f}".replace("-", "−")
     # The repr, because this is how the output of a glued object looks.
     _display(
         {f"{GLUE_PREFIX}text/plain": repr(text)},
@@ -259,27 +268,19 @@ def save(device: str | None = None, data_fingerprint: str | None = None) -> None
     data_fingerprint : str, optional
         Of the data set used, if any.
     """
-    record = _started()
-    origin = provenance.provenance(device or "cpu")
-    origin["seconds"] = round(time.perf_counter() - record.started, 3)
-    origin["data_fingerprint"] = data_fingerprint
-    origin["code"] = provenance.code_key(*COMPUTING)
-    body = {
-        "schema": SCHEMA,
-        "chapter": record.chapter,
-        "profile": os.environ.get("FERSEP_PROFILE", "own"),
-        "parameters": {
-            name: without_folders(entry) for name, entry in record.parameters.items()
-        },
-        "checks": record.checks,
-        "values": record.values,
-        "provenance": origin,
+    record = _open_record()
+    record.provenance = {
+        **provenance.provenance(device or "cpu"),
+        "seconds": round(time.perf_counter() - _started, 3),
+        "data_fingerprint": data_fingerprint,
+        "code": provenance.code_key(*COMPUTING),
     }
+    body = asdict(record)
     json.dumps(body, allow_nan=False)
     _display({RECORD_MIME: body}, {})
 
 
-def read(notebook: str | Path) -> dict[str, Any]:
+def read(notebook: str | Path) -> Record:
     """Return the record inside an executed notebook.
 
     Raises
@@ -287,73 +288,33 @@ def read(notebook: str | Path) -> dict[str, Any]:
     ValueError
         If the file is no notebook or holds no record.
     """
-    path = Path(notebook)
-    if not path.is_file():
-        raise ValueError(
-            f"there is no file {path}; give the output file of a papermill run"
-        )
     try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        cells = json.loads(Path(notebook).read_text(encoding="utf-8"))["cells"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
-            f"{path} is no notebook ({type(error).__name__}); give the output file of "
-            "a papermill run"
+            f"{notebook} is no notebook ({type(error).__name__}); give the output file "
+            "of a papermill run"
         ) from None
-    found: dict[str, Any] | None = None
+    found = None
     for cell in cells:
         for output in cell.get("outputs", []):
             found = output.get("data", {}).get(RECORD_MIME, found)
     if found is None:
         raise ValueError(
-            f"{path} holds no record; run it to its last cell, which saves one"
+            f"{notebook} holds no record; run it to its last cell, which saves one"
         )
-    return found
+    return Record.from_json(found)
 
 
-def compare(notebook: str | Path) -> list[dict[str, Any]]:
-    """Set the values of a notebook beside the book's record of the same chapter.
-
-    Parameters
-    ----------
-    notebook : str or path
-        The output of a papermill run.
-
-    Returns
-    -------
-    list of dict
-        One entry per value: ``key``, ``unit``, ``yours``, ``book`` (None if the book
-        has none) and ``inside``: whether yours lies within two standard deviations of
-        the book's mean (None without a spread).
-
-    Raises
-    ------
-    ValueError
-        If the notebook holds no record.
-    """
-    mine = read(notebook)
-    path = build_folder() / "records" / f"{mine['chapter']}.json"
-    theirs = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    book = {entry["key"]: entry for entry in theirs.get("values", [])}
-    rows = []
-    for entry in mine["values"]:
-        other = book.get(entry["key"])
-        inside = None
-        if other and other["spread"] and isinstance(entry["mean"], float):
-            inside = abs(entry["mean"] - other["mean"]) <= 2 * other["spread"]
-        rows.append(
-            {
-                "key": entry["key"],
-                "unit": entry["unit"],
-                "yours": entry["mean"],
-                "book": other and other["mean"],
-                "inside": inside,
-            }
-        )
-    return rows
+def write(path: str | Path, content: Record | Sequence[Record]) -> None:
+    """Write one record or several into a JSON file, whole or not at all."""
+    text = json.dumps(content, default=asdict, indent=1, ensure_ascii=False) + "\n"
+    with whole_file(path) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 def keep(file: str | Path, notebooks: Sequence[str | Path]) -> None:
-    """Write the records of executed chapters into one JSON file, whole or not at all.
+    """Write the records of executed chapters into one JSON file.
 
     Such a file in ``results/cpu`` or ``results/gpu`` is a recorded run: the verdict
     shows it apart from the runs of the build.
@@ -365,18 +326,43 @@ def keep(file: str | Path, notebooks: Sequence[str | Path]) -> None:
     """
     found = [read(notebook) for notebook in notebooks]
     for path, record in zip(notebooks, found, strict=True):
-        if record["profile"] == "smoke":
+        if record.profile == "smoke":
             raise ValueError(
                 f"{path} is a smoke run, which is too small to keep; run it with "
                 "larger parameters, outside make book"
             )
-        failed = [entry["id"] for entry in record["checks"] if not entry["ok"]]
+        failed = [entry.id for entry in record.checks if not entry.ok]
         if failed:
             raise ValueError(f"{path} has failed checks: {', '.join(failed)}")
-    target = Path(file)
-    text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
-    with whole_file(target) as part:
-        part.write_text(text, encoding="utf-8")
+    write(file, found)
+
+
+def from_build() -> list[Record]:
+    """Return the records of this build's chapters."""
+    return _in_folder(build_folder() / "records")
+
+
+def from_results() -> list[Record]:
+    """Return the recorded runs, which `keep` wrote into ``results``."""
+    results = ROOT / "results"
+    return [run for scale in ("cpu", "gpu") for run in _in_folder(results / scale)]
+
+
+def outdated(record: Record) -> bool:
+    """Tell whether a run was computed by code that has changed since.
+
+    A record that does not say which code made it counts as outdated.
+    """
+    return record.provenance.get("code") != provenance.code_key(*COMPUTING)
+
+
+def _in_folder(folder: Path) -> list[Record]:
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        found += content if isinstance(content, list) else [content]
+    # A file that `benchmarks/` wrote names itself and is no record.
+    return [Record.from_json(body) for body in found if "benchmark" not in body]
 
 
 def _annotations(namespace: Mapping[str, Any]) -> dict[str, str]:
@@ -389,7 +375,20 @@ def _annotations(namespace: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _started() -> _Record:
+def _check_parameter(name: str, value: Any, kind: str) -> None:
+    if kind not in KINDS:
+        return
+    way = f"write it like -p {name} {_WAYS[kind]}"
+    if not fits(value, kind):
+        raise TypeError(
+            f"parameter {name} must be of type {kind}, got {value!r} "
+            f"({type(value).__name__}); {way}"
+        )
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"parameter {name} must be finite, got {value}; {way}")
+
+
+def _open_record() -> Record:
     if _current is None:
         raise RuntimeError(
             "no record is open; call records.start(chapter, globals()) first"
@@ -397,12 +396,12 @@ def _started() -> _Record:
     return _current
 
 
-def _make_room(entries: list[dict[str, Any]], field: str, name: str) -> None:
+def _make_room(entries: list[Any], field: str, name: str) -> None:
     """Remove the entry of that name: in a notebook, a cell may run again.
 
     While the book is built no cell runs twice, so there it is a mistake.
     """
-    earlier = [entry for entry in entries if entry[field] == name]
+    earlier = [entry for entry in entries if getattr(entry, field) == name]
     if earlier and os.environ.get("FERSEP_STATIC") == "1":
         raise ValueError(f"the {field} {name!r} exists already; give each its own")
     for entry in earlier:
@@ -415,7 +414,7 @@ def _plain(number: Any) -> Any:
     return number if isinstance(number, str | bool) else float(number)
 
 
-def without_folders(entry: Any) -> Any:
+def _without_folders(entry: Any) -> Any:
     """Return an absolute path as its last name: the folders are nobody's business."""
     if isinstance(entry, str):
         for flavor in (PurePosixPath, PureWindowsPath):

@@ -11,32 +11,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fersep import provenance
 from fersep.analysis import student_interval
-from fersep_book import ROOT, published, records
+from fersep.data import is_rendered
+from fersep_book import published
+from fersep_book.records import Record, Value
 
 #: How far our interval may reach from a printed number and still be equal to it, in
-#: the unit of the number. None: no measurement of ours can decide it.
-MARGINS: dict[str, float | None] = {
+#: the unit of the number.
+MARGINS = {
     "accuracy": 1.0,  # percentage points; one run on RAF-DB has a standard error of 0.6
     "gain": 0.5,  # percentage points
     "similarity": 0.02,
     "agreement": 0.05,
     "share": 0.05,  # a cell of a confusion matrix
     "size": 0.0,  # images are counted, not estimated
-    "label list": None,
-    "setting": None,
-    "word": None,
-    "time": None,
-    "cited": None,
 }
 
-#: Why a number without a margin gets no verdict.
+#: Why a number of another kind gets no verdict: no measurement of ours can decide it.
 NO_VERDICT = {
     "label list": "not the paper's number",
     "setting": "a choice, not a result",
@@ -88,27 +85,33 @@ _MATRICES = {
 _SCHEDULE = {"affectnet": "-p epochs 20 -p lr 0.01"}
 
 
-def interval(
-    mean: float, spread: float | None, n: int, level: float = 0.95
-) -> tuple[float, float] | None:
-    """Return Student's confidence interval of a mean over seeds.
+@dataclass(frozen=True)
+class Claim:
+    """One claim of the paper, and the value that decides it.
 
-    Parameters
-    ----------
-    mean : float
-    spread : float or None
-        Standard deviation over the seeds.
-    n : int
-        How many seeds.
-    level : float
-
-    Returns
-    -------
-    (low, high), or None if one seed cannot say how much seeds differ.
+    The value of that ``key`` lies on the ``direction`` side ("above" or "below") of the
+    ``threshold`` if the claim holds. ``by_construction`` says why rendered faces could
+    not have shown anything else; it is None where they could.
     """
-    if n < 2 or spread is None:
+
+    id: str
+    sentence: str
+    where: str
+    key: str
+    direction: str
+    threshold: float
+    chapter: str
+    by_construction: str | None
+
+
+def interval(value: Value) -> tuple[float, float] | None:
+    """Return Student's 95 % interval of a mean over seeds.
+
+    None if one seed cannot say how much seeds differ, or if the value is a word.
+    """
+    if value.n < 2 or value.spread is None or isinstance(value.mean, str):
         return None
-    return student_interval(mean, spread, n, level)
+    return student_interval(value.mean, value.spread, value.n)
 
 
 def number_verdict(
@@ -129,67 +132,53 @@ def number_verdict(
     low, high = published - margin, published + margin
     if low <= ours[0] and ours[1] <= high:
         return "equal"
-    if ours[1] < low or high < ours[0]:
-        return "different"
-    return "inconclusive"
+    apart = ours[1] < low or high < ours[0]
+    return "different" if apart else "inconclusive"
 
 
-def claim_verdict(
-    ours: tuple[float, float] | None, direction: str, threshold: float
-) -> str:
-    """Return ``holds``, ``fails`` or ``inconclusive``.
-
-    Parameters
-    ----------
-    ours : (low, high) or None
-    direction : {"above", "below"}
-        Where the claim puts the number, seen from the threshold.
-    threshold : float
-
-    Raises
-    ------
-    ValueError
-        If the direction is another word.
-    """
-    if direction not in ("above", "below"):
-        raise ValueError(f"direction must be 'above' or 'below', got {direction!r}")
+def claim_verdict(ours: tuple[float, float] | None, claim: Claim) -> str:
+    """Return ``holds``, ``fails`` or ``inconclusive``, from our interval."""
     if ours is None:
         return "inconclusive"
-    low, high = ours
-    if direction == "below":
-        low, high, threshold = -high, -low, -threshold
-    if low > threshold:
+    sign = 1 if claim.direction == "above" else -1
+    beyond = [sign * (end - claim.threshold) for end in ours]
+    if min(beyond) > 0:
         return "holds"
-    return "fails" if high < threshold else "inconclusive"
+    return "fails" if max(beyond) < 0 else "inconclusive"
 
 
 def rounds_to(count: int, n: int, printed: str) -> bool:
     """Tell whether ``count`` of ``n`` gives a printed percentage or share.
 
-    A percentage has its sign or a value above one. An exact half may have been rounded
-    either way.
+    An exact half may have been rounded either way.
     """
-    number = Decimal(printed.rstrip("%"))
-    scale = 100 if printed.endswith("%") or number > 1 else 1
-    last_digit = Decimal(1).scaleb(int(number.as_tuple().exponent))
-    return abs(Decimal(count * scale) / n - number) <= last_digit / 2
+    share, half_digit = _share(printed)
+    return abs(Decimal(count) / n - share) <= half_digit
 
 
 def attainable(printed: str, n: int) -> list[int]:
     """Return every number of images out of ``n`` that gives a printed percentage."""
-    number = float(printed.rstrip("%"))
-    scale = 100 if printed.endswith("%") or number > 1 else 1
-    near = round(number / scale * n)
+    near = round(_share(printed)[0] * n)
     around = range(max(near - 2, 0), min(near + 2, n) + 1)
     return [count for count in around if rounds_to(count, n, printed)]
 
 
+def _share(printed: str) -> tuple[Decimal, Decimal]:
+    """Return a printed number as a share of one, and half of its last digit.
+
+    A percentage has its sign or a value above one.
+    """
+    number = Decimal(printed.rstrip("%"))
+    scale = 100 if printed.endswith("%") or number > 1 else 1
+    last_digit = Decimal(1).scaleb(int(number.as_tuple().exponent))
+    return number / scale, last_digit / 2 / scale
+
+
 @cache
-def claims() -> list[dict[str, Any]]:
+def claims() -> list[Claim]:
     """Return the claims of the paper that this book tests."""
     path = Path(__file__).with_name("claims.json")
-    found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-    return found
+    return [Claim(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
 
 
 def tested_by(key: str) -> tuple[str, str, str] | None:
@@ -270,88 +259,62 @@ def cell_of(key: str) -> str:
     return f"{cell[0]}.html#{cell[1]}" if cell else ""
 
 
-def paper_value(key: str) -> str | None:
-    """Return the paper's number for a value that chapters record, as printed."""
-    return _paper_values().get(key)
-
-
 @cache
-def _paper_values() -> dict[str, str]:
-    found: dict[str, str] = {}
-    for key, entry in published.entries().items():
-        test = tested_by(key)
-        if test and test[0] == "raf_db_basic":
-            found[test[1]] = entry["value"]
-    return found
+def paper_values() -> dict[str, str]:
+    """Return the paper's number, as printed, for each value that chapters record."""
+    tests = {key: tested_by(key) for key in published.entries()}
+    return {
+        test[1]: published.entry(key)["value"]
+        for key, test in tests.items()
+        if test and test[0] == "raf_db_basic"
+    }
 
 
 def _name(data: str) -> str:
     return data.replace("rafdb", "raf_db")
 
 
-def data_of(record: Mapping[str, Any]) -> str:
+def data_of(record: Record) -> str:
     """Return the data set of a record; a folder of images is called by its name."""
-    parameters = record["parameters"]
-    data = str(parameters.get("data", ""))
-    return str(parameters.get("root", "")) if data == "folder" else data
+    data = str(record.parameters.get("data", ""))
+    return str(record.parameters.get("root", "")) if data == "folder" else data
 
 
-def on_rendered_faces(record: Mapping[str, Any]) -> bool:
-    """Tell whether a record speaks about rendered faces."""
-    return data_of(record).startswith("rendered_")
-
-
-def find_value(
-    found: Iterable[Mapping[str, Any]], key: str
-) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
-    """Return the first (record, value) with that key; one with most seeds wins."""
+def find_value(found: Iterable[Record], key: str) -> tuple[Record, Value] | None:
+    """Return the first (record, number) with that key; one with most seeds wins."""
     hits = [
         (record, value)
         for record in found
-        for value in record["values"]
-        if value["key"] == key and not isinstance(value["mean"], str)
+        for value in record.values
+        if value.key == key and not isinstance(value.mean, str)
     ]
-    return max(hits, key=lambda hit: int(hit[1]["n"]), default=None)
+    return max(hits, key=lambda hit: hit[1].n, default=None)
 
 
-def judge_claim(
-    claim: Mapping[str, Any], found: Iterable[Mapping[str, Any]]
-) -> tuple[str, str]:
+def judge_claim(claim: Claim, found: Iterable[Record]) -> tuple[str, str]:
     """Judge one claim by the records of one kind of faces.
-
-    Parameters
-    ----------
-    claim : mapping
-        One of `claims`.
-    found : iterable of records
-        All on rendered faces, or all on real ones.
 
     Returns
     -------
     (number, verdict)
         Our number with its interval, empty if nothing was measured, and the verdict.
     """
-    hit = find_value(found, claim["key"])
+    hit = find_value(found, claim.key)
     if hit is None:
         return "", UNTRIED
     record, value = hit
-    ours = interval(value["mean"], value["spread"], value["n"])
-    if record["profile"] == "smoke":
+    if record.profile == "smoke":
         return in_figures(value), SMOKE
-    verdict = claim_verdict(ours, claim["direction"], claim["threshold"])
-    return in_figures(value), verdict
+    return in_figures(value), claim_verdict(interval(value), claim)
 
 
-def judge_on_both(
-    claim: Mapping[str, Any], found: Iterable[Mapping[str, Any]]
-) -> dict[str, tuple[str, str]]:
+def judge_on_both(claim: Claim, found: Iterable[Record]) -> dict[str, tuple[str, str]]:
     """Judge one claim on rendered and on real faces, each by its own records.
 
     Parameters
     ----------
-    claim : mapping
-        One of `claims`.
-    found : iterable of records
+    claim : Claim
+    found : iterable of Record
         Of both kinds; one without a data set speaks about no faces.
 
     Returns
@@ -359,23 +322,21 @@ def judge_on_both(
     dict
         ``rendered`` and ``real``, each with the pair that `judge_claim` gives.
     """
-    with_data = [record for record in found if data_of(record)]
-    return {
-        name: judge_claim(claim, [r for r in with_data if on_rendered_faces(r) == kind])
-        for name, kind in (("rendered", True), ("real", False))
-    }
+    kinds: dict[str, list[Record]] = {"rendered": [], "real": []}
+    for record in found:
+        if data := data_of(record):
+            kinds["rendered" if is_rendered(data) else "real"].append(record)
+    return {kind: judge_claim(claim, records) for kind, records in kinds.items()}
 
 
-def judge_number(
-    entry: Mapping[str, Any], found: Iterable[Mapping[str, Any]]
-) -> tuple[str, str]:
+def judge_number(entry: Mapping[str, Any], found: Iterable[Record]) -> tuple[str, str]:
     """Judge one published number by the records there are.
 
     Parameters
     ----------
     entry : mapping
         An entry of ``published.json``.
-    found : iterable of records
+    found : iterable of Record
 
     Returns
     -------
@@ -383,32 +344,25 @@ def judge_number(
         Our number on the paper's own data, empty if there is none, and the verdict.
     """
     rule = entry["rule"]
-    margin = MARGINS[rule]
-    if margin is None:
+    if rule in NO_VERDICT:
         return "", NO_VERDICT[rule]
     if rule == "share" and entry["n"] < FEWEST_IMAGES:
         return "", f"{entry['n']} images: too few"
-    test = tested_by(entry["key"])
     hit = None
-    if test:
+    if test := tested_by(entry["key"]):
         data, key, _ = test
-        own = [
-            record
-            for record in found
-            if data_of(record) == data and _same_setting(record)
-        ]
+        own = [r for r in found if data_of(r) == data and _same_setting(r)]
         hit = find_value(own, key)
     if hit is None:
         return "", f"needs {needed_data(entry['key'])}"
     record, value = hit
-    if record["profile"] == "smoke":
+    if record.profile == "smoke":
         return in_figures(value), SMOKE
-    ours = interval(value["mean"], value["spread"], value["n"])
     printed = published.number(entry["key"])
-    return in_figures(value), number_verdict(ours, printed, margin)
+    return in_figures(value), number_verdict(interval(value), printed, MARGINS[rule])
 
 
-def our_number(entry: Mapping[str, Any], found: Iterable[Mapping[str, Any]]) -> str:
+def our_number(entry: Mapping[str, Any], found: Iterable[Record]) -> str:
     """Return our number for a published one, on whatever faces; empty if there is none.
 
     It stands beside the paper's for comparison and judges nothing.
@@ -418,47 +372,19 @@ def our_number(entry: Mapping[str, Any], found: Iterable[Mapping[str, Any]]) -> 
     return in_figures(hit[1]) if hit else ""
 
 
-def _same_setting(record: Mapping[str, Any]) -> bool:
+def _same_setting(record: Record) -> bool:
     """Tell whether a record has the paper's network, first weights and λ."""
-    parameters = record["parameters"]
     want = {"width": 64, "lam": 0.9, "weights": "imagenet"}
-    return all(parameters.get(name) == value for name, value in want.items())
+    return want.items() <= record.parameters.items()
 
 
-def in_figures(value: Mapping[str, Any]) -> str:
-    """Write a recorded value with its 95 % interval, if seeds allow one.
+def in_figures(value: Value) -> str:
+    """Write a recorded number with its 95 % interval, if seeds allow one.
 
     Cosines and the like have no unit and three decimals, percentages two.
     """
-    digits = 2 if value["unit"] else 3
-    ours = interval(value["mean"], value["spread"], value["n"])
-    text = f"{value['mean']:.{digits}f}"
-    if ours:
+    digits = 2 if value.unit else 3
+    text = f"{value.mean:.{digits}f}"
+    if ours := interval(value):
         text += f" [{ours[0]:.{digits}f}, {ours[1]:.{digits}f}]"
-    return f"{text} {value['unit']}".rstrip().replace("-", "−")
-
-
-def outdated(record: Mapping[str, Any]) -> bool:
-    """Tell whether a recorded run was computed by code that has changed since.
-
-    A record that does not say which code made it counts as outdated.
-    """
-    return record["provenance"].get("code") != provenance.code_key(*records.COMPUTING)
-
-
-def load_records(folder: Path) -> list[dict[str, Any]]:
-    """Return the records in a folder: files with one record or a list of them.
-
-    A file of `benchmarks/`, which names itself by the key ``benchmark``, is none.
-    """
-    found: list[dict[str, Any]] = []
-    for path in sorted(folder.glob("*.json")):
-        content = json.loads(path.read_text(encoding="utf-8"))
-        found += content if isinstance(content, list) else [content]
-    return [record for record in found if "benchmark" not in record]
-
-
-def recorded_runs() -> list[dict[str, Any]]:
-    """Return the recorded runs that lie in ``results``, beside the build's folder."""
-    results = ROOT / "results"
-    return [run for scale in ("cpu", "gpu") for run in load_records(results / scale)]
+    return f"{text} {value.unit}".rstrip().replace("-", "−")

@@ -11,8 +11,6 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-import fersep
-
 ROOT = Path(__file__).resolve().parents[2]
 
 TOC = """\
@@ -52,7 +50,7 @@ See {eq}`eq-4` and {eq}`eq-own`.
 """
 
 COUNT = """\
-from fersep.step import step
+from fersep_book.step import step
 steps = step() + size
 records.value("steps", steps, digits=0)
 """
@@ -84,15 +82,30 @@ class Miniature:
 
     def __init__(self, root: Path):
         self.root = root
+        self.environment = {
+            **os.environ,
+            "PYTHONPATH": str(root / "book"),
+            "FERSEP_BUILD": str(root / "_build"),
+        }
 
     def command(self, *order: str, **environment: str) -> subprocess.CompletedProcess:
         """Run one of the commands behind `make`."""
         return self.run("python", "book/_ext/commands.py", *order, **environment)
 
-    def build(self, **environment: str) -> subprocess.CompletedProcess:
+    def start(self, *order: str) -> subprocess.Popen:
+        """Start such a command and come back while it runs."""
+        return subprocess.Popen(
+            [sys.executable, "-u", "book/_ext/commands.py", *order],
+            cwd=self.root,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def build(self) -> subprocess.CompletedProcess:
         """Build the pages as the gate does: every warning is an error."""
         order = ["build", "-W", "-n", "--keep-going", "--all", "."]
-        return self.run("jupyter-book", *order, **environment)
+        return self.run("jupyter-book", *order)
 
     def run(
         self, program: str, *order: str, **environment: str
@@ -100,7 +113,7 @@ class Miniature:
         return subprocess.run(
             [Path(sys.executable).with_name(program), *order],
             cwd=self.root,
-            env={**os.environ, "PYTHONPATH": str(self.root), **environment},
+            env={**self.environment, **environment},
             capture_output=True,
             text=True,
             timeout=300,
@@ -116,6 +129,17 @@ class Miniature:
         assert old in text, f"{name} does not contain {old!r}"
         path.write_text(text.replace(old, new), "utf-8")
 
+    def change_cell(self, name: str, source: str | None, *tags: str) -> None:
+        """Change the third code cell of a chapter: its source, if given, and tags."""
+        path = self.path("book", f"{name}.ipynb")
+        notebook = nbformat.read(path, as_version=4)
+        notebook.cells[3].source = source or notebook.cells[3].source
+        notebook.cells[3].metadata["tags"] = list(tags)
+        nbformat.write(notebook, path)
+
+    def page(self, name: str) -> str:
+        return self.path("_build", "html", "book", f"{name}.html").read_text("utf-8")
+
     def executed(self, name: str) -> Path:
         return self.path("_build", "executed", "book", f"{name}.ipynb")
 
@@ -125,46 +149,26 @@ class Miniature:
 
 def miniature(root: Path) -> Miniature:
     """Write the miniature book into an empty folder."""
-    compiled = shutil.ignore_patterns("__pycache__")
-    for name in ("book/_ext", "book/_static"):
-        shutil.copytree(ROOT / name, root / name, ignore=compiled)
-    shutil.copytree(Path(fersep.__file__).parent, root / "fersep", ignore=compiled)
-    (root / "fersep" / "step.py").write_text(STEP)
+    book = root / "book"
+    for name in ("_ext", "_static", "fersep_book"):
+        compiled = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / "book" / name, book / name, ignore=compiled)
+    (book / "fersep_book" / "step.py").write_text(STEP)
     shutil.copy(ROOT / "_config.yml", root)
     (root / "_toc.yml").write_text(TOC)
-    (root / "book" / "profiles").mkdir()
-    (root / "book" / "profiles" / "smoke.yml").write_text("{}\n")
-    (root / "book" / "references.bib").write_text("")
-    (root / "book" / "index.md").write_text(INDEX)
-    _chapter(
-        root,
-        "01_first",
-        FIRST,
-        COUNT,
-        FIGURE,
-        {"mystnb": {"figure": {"name": "fig-line", "caption": "A line that goes up."}}},
-    )
-    _chapter(
-        root,
-        "02_second",
-        SECOND,
-        "total = size + 1\nprint(total)",
-        SLIDER,
-        {},
-    )
-    _chapter(
-        root,
-        "16_verdict",
-        "(chapter-verdict)=\n# 16 · Verdict",
-        "size",
-        "print(size)",
-        {},
-    )
+    (book / "profiles").mkdir()
+    (book / "profiles" / "smoke.yml").write_text("{}\n")
+    (book / "references.bib").write_text("")
+    (book / "index.md").write_text(INDEX)
+    caption = {"name": "fig-line", "caption": "A line that goes up."}
+    _chapter(book / "01_first.ipynb", FIRST, COUNT, FIGURE, caption)
+    _chapter(book / "02_second.ipynb", SECOND, "total = size + 1", SLIDER)
+    _chapter(book / "16_verdict.ipynb", "# 16 · Verdict", "size", "print(size)")
     return Miniature(root)
 
 
 def _chapter(
-    root: Path, name: str, prose: str, code: str, last: str, metadata: dict
+    path: Path, prose: str, code: str, last: str, caption: dict | None = None
 ) -> None:
     cells = [
         new_markdown_cell(prose),
@@ -173,18 +177,15 @@ def _chapter(
             metadata={"tags": ["parameters"]},
         ),
         new_code_cell(
-            f"from fersep import records\nrecords.start('{name}', globals())"
+            f"from fersep_book import records\nrecords.start('{path.stem}', globals())"
         ),
         new_code_cell(code),
-        new_code_cell(last, metadata=metadata),
+        new_code_cell(
+            last, metadata={"mystnb": {"figure": caption}} if caption else {}
+        ),
         new_code_cell("records.save()"),
     ]
     for number, cell in enumerate(cells):
-        cell["id"] = f"{name}-{number}"
-    notebook = new_notebook(cells=cells)
-    notebook.metadata["kernelspec"] = {
-        "display_name": "Python 3",
-        "language": "python",
-        "name": "python3",
-    }
-    nbformat.write(notebook, root / "book" / f"{name}.ipynb")
+        cell["id"] = f"{path.stem}-{number}"
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)

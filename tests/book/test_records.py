@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
 import numpy as np
 import papermill
 import pytest
+import torch
 from fersep_book import records
+from fersep_book.__main__ import main
 from nbformat.v4 import new_code_cell, new_notebook
 from papermill.exceptions import PapermillExecutionError
-
-from fersep import storage
-from fersep.cli import main
-
-PACKAGE = Path(records.__file__).parent
 
 
 @pytest.fixture
@@ -40,6 +35,13 @@ def begin(**parameters):
 def saved(shown) -> dict:
     records.save()
     return shown[-1][0][records.RECORD_MIME]
+
+
+@pytest.fixture(autouse=True)
+def build(tmp_path, monkeypatch) -> Path:
+    """Keep the tests away from the book's own records."""
+    monkeypatch.setenv("FERSEP_BUILD", str(tmp_path / "_build"))
+    return tmp_path / "_build"
 
 
 # start
@@ -73,7 +75,7 @@ def test_whole_number_is_a_float():
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_parameter_must_be_finite(value):
-    with pytest.raises(ValueError, match="parameter lam must be a finite number"):
+    with pytest.raises(ValueError, match="parameter lam must be finite"):
         records.start("99_test", {"lam": value, "__annotations__": {"lam": "float"}})
 
 
@@ -146,7 +148,6 @@ def test_failed_check_is_written_then_raised(shown, got, want, tol):
 
 
 def test_check_takes_numbers_of_numpy_and_torch(shown):
-    torch = pytest.importorskip("torch")
     begin()
     records.check("a", "same", torch.tensor(2.0), np.float64(2.0))
     records.check("b", "same", torch.tensor(True), np.bool_(True))
@@ -226,164 +227,27 @@ def test_record_holds_no_folder_of_this_machine(shown, given, kept):
     assert saved(shown)["parameters"]["root"] == kept
 
 
-def test_record_has_the_form_of_the_design(shown, monkeypatch):
+def test_record_says_what_made_it(shown, monkeypatch):
     monkeypatch.setenv("FERSEP_PROFILE", "cpu")
-    monkeypatch.setenv("FERSEP_REVISION", "abc")
-    records._revision.cache_clear()
     begin()
     records.save(data_fingerprint="f00")
     body = shown[-1][0][records.RECORD_MIME]
-    assert list(body) == [
-        "schema",
-        "chapter",
-        "profile",
-        "parameters",
-        "checks",
-        "values",
-        "provenance",
-    ]
-    origin = body["provenance"]
+    assert body["schema"] == 1
     assert body["profile"] == "cpu"
-    assert origin["revision"] == "abc"
+    origin = body["provenance"]
     assert origin["device"] == "cpu"
     assert origin["data_fingerprint"] == "f00"
     assert origin["seconds"] >= 0
-    assert set(origin["versions"]) >= {"python", "torch", "numpy"}
-    records._revision.cache_clear()
+    assert {"revision", "versions", "code"} <= set(origin)
 
 
-# build_dir
-
-
-def test_build_dir_lies_beside_the_table_of_contents(tmp_path, monkeypatch):
-    monkeypatch.delenv("FERSEP_BUILD", raising=False)
-    (tmp_path / "a" / "b").mkdir(parents=True)
-    monkeypatch.chdir(tmp_path / "a" / "b")
-    assert storage.build_folder() == tmp_path / "a" / "b" / "_build"
-    (tmp_path / "_toc.yml").touch()
-    assert storage.build_folder() == tmp_path / "_build"
-    monkeypatch.setenv("FERSEP_BUILD", str(tmp_path / "elsewhere"))
-    assert storage.build_folder() == tmp_path / "elsewhere"
-
-
-# syntax_hash and reached_modules
-
-
-SOURCE = "def f(x):\n    return x + 1\n"
-
-
-def hash_of(folder: Path, text: str) -> str:
-    path = folder / "module.py"
-    path.write_text(text)
-    return records.syntax_hash([path])
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "# why\n" + SOURCE,
-        '"""What."""\n\n' + SOURCE,
-        'def f(x):\n    """Add one."""\n    return (x +\n            1)  # one\n',
-    ],
-)
-def test_hash_ignores_what_cannot_change_a_number(tmp_path, text):
-    assert hash_of(tmp_path, text) == hash_of(tmp_path, SOURCE)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        SOURCE.replace("1", "2"),
-        SOURCE.replace("1", "1.0"),
-        SOURCE.replace("+", "-"),
-        SOURCE.replace("f(", "g("),
-        SOURCE + "f(1)\n",
-        'def f(x):\n    x = "Add one."\n    return x + 1\n',
-    ],
-)
-def test_hash_sees_every_change_of_code(tmp_path, text):
-    assert hash_of(tmp_path, text) != hash_of(tmp_path, SOURCE)
-
-
-def test_hash_depends_on_no_folder(tmp_path):
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    assert hash_of(tmp_path / "a", SOURCE) == hash_of(tmp_path / "b", SOURCE)
-
-
-def test_data_files_count_with_every_byte(tmp_path):
-    path = tmp_path / "published.json"
-    path.write_text("[1]")
-    before = records.syntax_hash([path])
-    path.write_text("[ 1]")
-    assert records.syntax_hash([path]) != before
-
-
-def names(source: str) -> set[str]:
-    return {
-        path.relative_to(PACKAGE).as_posix() for path in records.reached_modules(source)
-    }
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        "import fersep.equations",
-        "import fersep.equations as eq",
-        "from fersep import equations",
-        "from fersep.equations import similarity",
-        "def late():\n    from fersep import equations",
-        "import importlib\nimportlib.import_module('fersep.equations')",
-    ],
-)
-def test_every_way_to_import_is_seen(source):
-    assert {"__init__.py", "equations.py"} <= names(source)
-
-
-def test_imports_are_followed():
-    assert "equations.py" in names("from fersep.losses import SeparateLoss")
-    reached = names("from fersep import training")
-    assert {"losses.py", "models.py", "equations.py", "records.py"} <= reached
-    assert "published.json" in reached
-    assert "figures.py" not in names("from fersep import equations")
-
-
-def test_relative_imports_are_followed(tmp_path, monkeypatch):
-    package = tmp_path / "fersep"
-    (package / "data").mkdir(parents=True)
-    for name, text in {
-        "__init__.py": "",
-        "top.py": "from .data import one",
-        "data/__init__.py": "",
-        "data/one.py": "from . import two\nfrom .. import low",
-        "data/two.py": "",
-        "low.py": "",
-        "aside.py": "",
-    }.items():
-        (package / name).write_text(text)
-    monkeypatch.setattr(records, "__file__", str(package / "records.py"))
-    reached = records.reached_modules("from fersep import top")
-    assert {path.relative_to(package).as_posix() for path in reached} == {
-        "__init__.py",
-        "top.py",
-        "data/__init__.py",
-        "data/one.py",
-        "data/two.py",
-        "low.py",
-    }
-
-
-def test_code_of_others_is_not_reached():
-    assert names("import torch, fersepia\nfrom os import path") == set()
-
-
-def test_import_is_light():
-    code = (
-        "import sys, fersep, fersep.records\n"
-        "heavy = {'torch', 'numpy', 'matplotlib', 'IPython', 'scipy'}\n"
-        "sys.exit(bool(heavy & set(sys.modules)))"
-    )
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+def test_changed_code_makes_a_record_outdated(shown):
+    begin()
+    now = records.Record.from_json(saved(shown))
+    assert not records.outdated(now)
+    for origin in ({"code": "of another day"}, {"code": {"fersep": "old"}}, {}):
+        now.provenance = origin
+        assert records.outdated(now)
 
 
 # In a real kernel, through papermill.
@@ -395,7 +259,9 @@ def notebook(folder: Path, *code: str) -> Path:
             "size: int = 3  # how many\nroot: str = ''  # where",
             metadata={"tags": ["parameters"]},
         ),
-        new_code_cell("from fersep import records\nrecords.start('07_toy', globals())"),
+        new_code_cell(
+            "from fersep_book import records\nrecords.start('07_toy', globals())"
+        ),
         *map(new_code_cell, code),
         new_code_cell("records.save()"),
     ]
@@ -417,12 +283,6 @@ def run(source: Path, **parameters) -> Path:
     return target
 
 
-@pytest.fixture
-def quiet_kernel(monkeypatch, tmp_path):
-    monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
-    monkeypatch.setenv("FERSEP_BUILD", str(tmp_path / "_build"))
-
-
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
@@ -430,22 +290,22 @@ def test_record_travels_inside_the_notebook(tmp_path, quiet_kernel):
     source = notebook(
         tmp_path,
         "records.check('a', 'size', size, 5)",
-        "records.value('accuracy.gain', 1.5, 0.5, 4, 'points')",
+        "records.over_pairs('accuracy.gain', [1.0, 2.0], [2.0, 4.0], 'points')",
     )
-    body = records.read(run(source, size=5, root="/somewhere/faces"))
-    assert body["chapter"] == "07_toy"
-    assert body["profile"] == "own"
-    assert body["parameters"] == {"size": 5, "root": "faces"}
-    assert body["checks"][0]["ok"] is True
-    assert body["values"][0]["mean"] == 1.5
+    kept = records.read(run(source, size=5, root="/somewhere/faces"))
+    assert (kept.chapter, kept.profile) == ("07_toy", "own")
+    assert kept.parameters == {"size": 5, "root": "faces"}
+    assert kept.checks[0].ok is True
+    value = records.Value("accuracy.gain", 1.5, 0.5**0.5, 2, "points")
+    assert kept.values == [value]
 
 
 def test_failed_check_stops_the_chapter_and_is_recorded(tmp_path, quiet_kernel):
     source = notebook(tmp_path, "records.check('a', 'size is five', size, 5)")
     with pytest.raises(PapermillExecutionError, match="size is five: got 3, want 5"):
         run(source)
-    body = records.read(source.with_name("out.ipynb"))
-    assert [entry["ok"] for entry in body["checks"]] == [False]
+    kept = records.read(source.with_name("out.ipynb"))
+    assert [check.ok for check in kept.checks] == [False]
 
 
 def test_ill_typed_parameter_stops_at_the_start(tmp_path, quiet_kernel):
@@ -453,62 +313,52 @@ def test_ill_typed_parameter_stops_at_the_start(tmp_path, quiet_kernel):
         run(notebook(tmp_path), size="abc")
 
 
-# The comparison.
-
-
-def finished(folder: Path, mean: float) -> Path:
-    body = {
-        "chapter": "08_training",
-        "values": [
-            {"key": "accuracy.gain", "mean": mean, "spread": 0.1, "n": 3, "unit": "%"},
-            {"key": "device", "mean": "cpu", "spread": None, "n": 1, "unit": ""},
-        ],
-    }
-    cell = new_code_cell("records.save()")
-    cell.outputs = [nbformat.v4.new_output("display_data", {records.RECORD_MIME: body})]
-    path = folder / f"run{mean}.ipynb"
-    nbformat.write(new_notebook(cells=[cell]), path)
-    kept = folder / "_build" / "records" / "08_training.json"
-    if not kept.is_file():
-        kept.parent.mkdir(parents=True)
-        kept.write_text(json.dumps(body))
-    return path
-
-
 @pytest.fixture
-def readers_folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("FERSEP_BUILD", str(tmp_path / "_build"))
-    finished(tmp_path, 1.0)
-    return tmp_path
+def quiet_kernel(monkeypatch):
+    monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
 
 
-def test_compare_sets_yours_beside_the_books(readers_folder):
-    near, words = records.compare(finished(readers_folder, 1.15))
-    assert (near["yours"], near["book"], near["inside"]) == (1.15, 1.0, True)
-    assert (words["yours"], words["inside"]) == ("cpu", None)
-    far, _ = records.compare(finished(readers_folder, 1.5))
-    assert far["inside"] is False
+# The command line.
 
 
-def test_compare_without_a_book(tmp_path, monkeypatch):
-    monkeypatch.setenv("FERSEP_BUILD", str(tmp_path / "none"))
-    (entry, _) = records.compare(finished(tmp_path, 1.0))
-    assert (entry["book"], entry["inside"]) == (None, None)
+def finished(path: Path, mean=1.0, profile="own", ok=True) -> str:
+    """Write an executed notebook that holds one check, one number and one word."""
+    check = records.Check("c", "a check", 1, 1, 0, ok)
+    number = records.Value("accuracy.gain", mean, 0.1, 3, "%")
+    word = records.Value("device", "cpu", None, 1, "")
+    body = records.Record("08_training", profile, {}, [check], [number, word])
+    cell = new_code_cell("records.save()")
+    data = {records.RECORD_MIME: records.asdict(body)}
+    cell.outputs = [nbformat.v4.new_output("display_data", data)]
+    nbformat.write(new_notebook(cells=[cell]), path)
+    return str(path)
 
 
-def test_command_shows_three_columns(readers_folder, capsys):
-    assert main(["compare", str(finished(readers_folder, 1.5))]) == 0
-    head, _, gain, device, note = capsys.readouterr().out.splitlines()
+@pytest.mark.parametrize(
+    ("yours", "shown"), [(1.15, ["1.15", "1"]), (1.5, ["1.5", "1", "*"])]
+)
+def test_yours_stands_beside_the_books(build, tmp_path, capsys, yours, shown):
+    book = records.read(finished(tmp_path / "book.ipynb"))
+    records.write(build / "records" / "08_training.json", book)
+    assert main(["compare", finished(tmp_path / "mine.ipynb", yours)]) == 0
+    head, _, gain, device, *note = capsys.readouterr().out.splitlines()
     assert head.split("  ")[0] == "value"
-    assert gain.split() == ["accuracy.gain", "%", "1.5", "1", "*", "0.72%"]
+    assert gain.split() == ["accuracy.gain", "%", *shown, "0.72%"]
     assert device.split() == ["device", "cpu", "cpu", "–"]
-    assert note == "* yours lies more than two standard deviations away"
+    far = ["* yours lies more than two standard deviations away"]
+    assert note == (far if "*" in shown else [])
+
+
+def test_comparison_without_a_book(tmp_path, capsys):
+    assert main(["compare", finished(tmp_path / "mine.ipynb")]) == 0
+    gain = capsys.readouterr().out.splitlines()[2]
+    assert gain.split() == ["accuracy.gain", "%", "1", "–", "0.72%"]
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (None, "there is no file"),
+        (None, "is no notebook (FileNotFoundError)"),
         ("no json", "is no notebook"),
         ("[]", "is no notebook"),
         ('{"cells": []}', "holds no record"),
@@ -524,26 +374,25 @@ def test_command_says_what_is_wrong(tmp_path, capsys, content, words):
     assert len(error.splitlines()) == 1
 
 
-def executed(folder, name, profile, ok=True):
-    body = {"chapter": name, "profile": profile, "checks": [{"id": "c", "ok": ok}]}
-    cell = new_code_cell("records.save()")
-    cell.outputs = [nbformat.v4.new_output("display_data", {records.RECORD_MIME: body})]
-    path = folder / f"{name}.ipynb"
-    nbformat.write(new_notebook(cells=[cell]), path)
-    return path
-
-
-def test_command_keeps_recorded_runs(tmp_path, capsys):
+def test_command_keeps_recorded_runs(tmp_path, capsys, monkeypatch):
     kept = tmp_path / "results" / "cpu" / "mine.json"
-    first, second = (executed(tmp_path, name, "own") for name in ("one", "two"))
-    assert main(["record", str(kept), str(first), str(second)]) == 0
-    assert [r["chapter"] for r in json.loads(kept.read_text())] == ["one", "two"]
+    first = finished(tmp_path / "one.ipynb")
+    second = finished(tmp_path / "two.ipynb", 2.0)
+    assert main(["record", str(kept), first, second]) == 0
+    monkeypatch.setattr(records, "ROOT", tmp_path)
+    assert records.from_results() == [records.read(first), records.read(second)]
     before = kept.read_text()
-    quick = executed(tmp_path, "quick", "smoke")
-    assert main(["record", str(kept), str(first), str(quick)]) == 1
-    assert "is a smoke run" in capsys.readouterr().err
-    broken = executed(tmp_path, "broken", "own", ok=False)
-    assert main(["record", str(kept), str(broken)]) == 1
-    assert "has failed checks: c" in capsys.readouterr().err
-    assert kept.read_text() == before
-    assert [p.name for p in kept.parent.iterdir()] == ["mine.json"]
+    for made, words in (
+        ({"profile": "smoke"}, "is a smoke run"),
+        ({"ok": False}, "has failed checks: c"),
+    ):
+        unfit = finished(tmp_path / "unfit.ipynb", **made)
+        assert main(["record", str(kept), first, unfit]) == 1
+        assert words in capsys.readouterr().err
+    assert [path.read_text() for path in kept.parent.iterdir()] == [before]
+
+
+def test_recorded_runs_of_the_book_can_be_read():
+    found = records.from_results()
+    assert len(found) >= 18
+    assert all(run.profile != "smoke" for run in found)

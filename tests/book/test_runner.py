@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
 import subprocess
-import sys
 import time
 
 import nbformat
@@ -43,10 +40,12 @@ def ran(done: subprocess.CompletedProcess) -> list[str]:
     return [line.split()[0] for line in done.stdout.splitlines() if " ran in " in line]
 
 
-def test_every_chapter_ran_once(clean):
+def test_every_chapter_ran_and_sources_stay_without_outputs(clean):
     for name in ("01_first", "02_second", "16_verdict"):
         assert clean.executed(name).is_file()
         assert json.loads(clean.record(name).read_text())["chapter"] == name
+        source = nbformat.read(clean.path("book", f"{name}.ipynb"), as_version=4)
+        assert not any(cell.get("outputs") for cell in source.cells)
 
 
 def test_nothing_changed_nothing_runs(book):
@@ -60,21 +59,22 @@ def test_nothing_changed_nothing_runs(book):
     assert time.monotonic() - start < 20
 
 
-def test_changed_module_reruns_its_dependents(book):
-    book.replace("fersep/step.py", "return 1", "return 2")
-    # The verdict follows because the record of the first chapter changed.
-    assert ran(book.command("run")) == ["01_first", "16_verdict"]
+STEP = "book/fersep_book/step.py"
 
 
-def test_changed_comment_reruns_nothing(book):
-    book.replace("fersep/step.py", "One step.", "A single step.")
-    book.replace("fersep/step.py", "return 1", "return 1  # not two")
-    assert ran(book.command("run")) == []
-
-
-def test_changed_cell_reruns_its_chapter(book):
-    book.replace("book/02_second.ipynb", "total = size + 1", "total = size + 2")
-    assert ran(book.command("run")) == ["02_second"]
+@pytest.mark.parametrize(
+    ("name", "old", "new", "stale"),
+    [
+        # The verdict follows because the record of the first chapter changed.
+        (STEP, "return 1", "return 2", ["01_first", "16_verdict"]),
+        (STEP, "One step.", "A single step.", []),
+        (STEP, "return 1", "return 1  # not two", []),
+        ("book/02_second.ipynb", "size + 1", "size + 2", ["02_second"]),
+    ],
+)
+def test_only_a_change_of_code_reruns_what_it_reaches(book, name, old, new, stale):
+    book.replace(name, old, new)
+    assert ran(book.command("run")) == stale
 
 
 def test_changed_prose_makes_a_new_page_without_a_run(book):
@@ -82,8 +82,7 @@ def test_changed_prose_makes_a_new_page_without_a_run(book):
     done = book.command("book")
     assert done.returncode == 0, done.stderr
     assert ran(done) == []
-    page = book.path("_build", "html", "book", "02_second.html").read_text("utf-8")
-    assert "Another name" in page
+    assert "Another name" in book.page("02_second")
 
 
 def test_changed_lock_reruns_everything(book):
@@ -143,49 +142,39 @@ def test_failing_chapter_keeps_the_last_good_run(book):
     assert book.executed("01_first").read_bytes() == good
     assert book.record("01_first").read_bytes() == record
     assert book.executed("01_first").with_suffix(".failed.ipynb").is_file()
-    assert not list(book.root.rglob("*.running.ipynb"))
+    assert list(book.executed("01_first").parent.glob(".*")) == []
 
 
 def test_failing_chapter_does_not_stop_the_next_but_stops_the_verdict(book):
-    book.replace("book/01_first.ipynb", "steps = step()", "steps = 1 / 0 + step()")
+    book.change_cell("01_first", "1 / 0")
     done = book.command("run", "--force")
     assert ran(done) == ["02_second"]
     assert "16_verdict" in done.stdout
     assert "left out" in done.stdout
 
 
-def test_chapter_without_a_record_fails(book):
-    book.replace("book/02_second.ipynb", "records.save()", "None")
-    done = book.command("run")
-    assert done.returncode == 1
-    assert "02_second failed: it ends without records.save()." in done.stderr
-
-
-def test_cell_that_may_raise_fails_all_the_same(book):
-    notebook = nbformat.read(book.path("book", "02_second.ipynb"), as_version=4)
-    notebook.cells[3].metadata["tags"] = ["raises-exception"]
-    notebook.cells[3].source = "1 / 0"
-    nbformat.write(notebook, book.path("book", "02_second.ipynb"))
-    done = book.command("run")
-    assert done.returncode == 1
-    assert "ZeroDivisionError in cell 4" in done.stderr
-
-
-def test_failed_check_fails_the_chapter(book):
-    book.replace(
-        "book/02_second.ipynb",
-        "total = size + 1",
-        "total = records.check('a', 'size is two', size, 2)",
-    )
+@pytest.mark.parametrize(
+    ("source", "tags", "words"),
+    [
+        ("records.save = print", [], "it ends without records.save()."),
+        ("1 / 0", ["raises-exception"], "ZeroDivisionError in cell 4"),
+        ("records.check('a', 'two', size, 2)", [], "AssertionError in cell 4: two: "),
+        ("records.start('07_toy', globals())", [], "its record calls it '07_toy'"),
+        ("import os; os._exit(3)", [], "DeadKernelError"),
+    ],
+)
+def test_unfit_run_fails_the_chapter(book, source, tags, words):
     before = book.record("02_second").read_bytes()
+    book.change_cell("02_second", source, *tags)
     done = book.command("run")
     assert done.returncode == 1
-    assert "AssertionError" in done.stderr
+    assert f"02_second failed: {words}" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
     assert book.record("02_second").read_bytes() == before
 
 
 def test_wall_clock_ends_a_chapter_and_its_kernel(book):
-    book.replace("book/02_second.ipynb", "total = size", SLEEP)
+    book.change_cell("02_second", SLEEP)
     done = book.command("run", FERSEP_TIMEOUT="6")
     assert done.returncode == 1
     assert "02_second failed: it took longer than 6 s" in done.stderr
@@ -196,53 +185,39 @@ def test_wall_clock_ends_a_chapter_and_its_kernel(book):
     assert kernel not in running
 
 
-SLEEP = (
-    "import os, time, pathlib\\npathlib.Path('pid').write_text(str(os.getpid()))"
-    "\\ntime.sleep(60)\\ntotal = size"
-)
+SLEEP = """\
+import os, time, pathlib
+pathlib.Path('pid').write_text(str(os.getpid()))
+time.sleep(60)
+"""
 
 
 def test_killed_runner_leaves_nothing_half_written(book):
     good = book.executed("02_second").read_bytes()
     record = book.record("02_second").read_bytes()
-    book.replace("book/02_second.ipynb", "total = size", SLEEP)
-    runner = subprocess.Popen(
-        [sys.executable, "book/_ext/commands.py", "run"],
-        cwd=book.root,
-        env={**os.environ, "PYTHONPATH": str(book.root)},
-        stdout=subprocess.DEVNULL,
-    )
+    book.change_cell("02_second", SLEEP)
+    runner = book.start("run")
     pid = book.path("pid")
     deadline = time.monotonic() + 60
     while not pid.is_file() and time.monotonic() < deadline:
         time.sleep(0.2)
     family = psutil.Process(runner.pid).children(recursive=True)
-    runner.send_signal(signal.SIGKILL)
-    runner.wait()
+    runner.kill()
+    runner.communicate()
     for member in family:
         member.kill()
     assert book.executed("02_second").read_bytes() == good
     assert book.record("02_second").read_bytes() == record
-    assert (
-        sorted(p.suffix for p in book.path("_build", "records").iterdir())
-        == [".json"] * 3
-    )
-    book.replace("book/02_second.ipynb", "time.sleep(60)", "pass")
-    done = book.command("run")
-    assert done.returncode == 0
-    assert ran(done) == ["02_second"]
+    kept = book.path("_build", "records").iterdir()
+    assert [path.suffix for path in kept] == [".json"] * 3
+    book.change_cell("02_second", "total = size")
+    assert ran(book.command("run")) == ["02_second"]
 
 
 def test_two_builds_never_run_kernels_at_once(book):
     book.replace("book/02_second.ipynb", "total = size + 1", "total = size + 2")
     with FileLock(book.path("_build", "runner.lock")):
-        second = subprocess.Popen(
-            [sys.executable, "-u", "book/_ext/commands.py", "run"],
-            cwd=book.root,
-            env={**os.environ, "PYTHONPATH": str(book.root)},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        second = book.start("run")
         assert "Another build" in second.stdout.readline()
         assert second.poll() is None
     rest, _ = second.communicate(timeout=60)
@@ -268,25 +243,17 @@ def test_own_papermill_run_touches_no_record(book):
     assert after == before
 
 
-def test_sources_stay_without_outputs(clean):
-    for path in clean.path("book").glob("*.ipynb"):
-        for cell in nbformat.read(path, as_version=4).cells:
-            assert not cell.get("outputs")
-
-
 def test_student_book_has_no_solutions(book):
-    notebook = nbformat.read(book.path("book", "01_first.ipynb"), as_version=4)
-    notebook.cells[3].metadata["tags"] = ["solution", "hide-cell"]
-    nbformat.write(notebook, book.path("book", "01_first.ipynb"))
+    book.change_cell("01_first", None, "solution", "hide-cell")
     assert book.command("student").returncode == 0
     text = book.path("_build", "student", "01_first.ipynb").read_text("utf-8")
-    assert "from fersep.step" not in text
+    assert "fersep_book.step" not in text
     assert "records.save()" in text
 
 
 def test_pages_show_what_papermill_injected_and_no_record(book):
     book.path("book", "profiles", "smoke.yml").write_text("02_second: {size: 8}\n")
     assert book.command("book").returncode == 0
-    page = book.path("_build", "html", "book", "02_second.html").read_text("utf-8")
+    page = book.page("02_second")
     assert "tag_injected-parameters" in page
     assert "vnd.fersep" not in page
