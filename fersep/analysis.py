@@ -47,15 +47,9 @@ class SimilarityTable:
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate with its 95 % interval.
+    """An estimate from n values with its 95 % interval.
 
-    Attributes
-    ----------
-    mean, low, high : float
-    n : int
-        How many values it rests on.
-    p_value : float
-        Of the hypothesis that the true value is zero; NaN where none is tested.
+    The p-value is that of a true value of zero; NaN where none is tested.
     """
 
     mean: float
@@ -96,10 +90,6 @@ def similarity_table(
     centers : Tensor, (s, d), optional
         The learned centers; by default the true ones, which exist for any loss.
 
-    Returns
-    -------
-    SimilarityTable
-
     Raises
     ------
     ValueError
@@ -109,7 +99,7 @@ def similarity_table(
         centers = true_centers(features, labels, int(labels.max()) + 1)
     equations.check_batch(features, centers, labels)
     unit_centers = equations.unit(centers)[0]
-    cosines = equations.own_cosines(equations.unit(features)[0], unit_centers, labels)
+    cosines = (equations.unit(features)[0] * unit_centers[labels]).sum(-1)
     sums, counts = equations.class_sums(cosines[:, None], labels, len(centers))
     intra = sums[:, 0] / counts
     inter = 2 * equations.mean_pair_similarity(unit_centers) - 1
@@ -193,28 +183,19 @@ def mean_interval(values: Sequence[float]) -> Interval:
     mean = float(np.mean(values))
     if n == 1:
         return Interval(mean, float("nan"), float("nan"), 1)
-    spread = float(np.std(values, ddof=1))
-    low, high = student_interval(mean, spread, n)
-    if spread == 0:
-        p_value = 1.0 if mean == 0 else 0.0
-    else:
-        p_value = float(2 * stats.t.sf(abs(mean) / spread * n**0.5, n - 1))
-    return Interval(mean, low, high, n, p_value)
+    if np.ptp(values) <= 1e-12 * np.abs(values).max():  # all equal but for rounding
+        return Interval(mean, mean, mean, n, 0.0 if mean else 1.0)
+    test = stats.ttest_1samp(values, 0.0)
+    low, high = map(float, test.confidence_interval(0.95))
+    return Interval(mean, low, high, n, float(test.pvalue))
 
 
 def student_interval(
     mean: float, spread: float, n: int, level: float = 0.95
 ) -> tuple[float, float]:
-    """Return Student's confidence interval of a mean.
+    """Return Student's confidence interval of the mean of n values, at least 2.
 
-    Parameters
-    ----------
-    mean : float
-    spread : float
-        Standard deviation of the values, with n - 1 in the denominator.
-    n : int
-        How many values, at least 2.
-    level : float
+    `spread` is their standard deviation, with n - 1 in the denominator.
     """
     half = float(stats.t.ppf(0.5 + level / 2, n - 1)) * spread / n**0.5
     return mean - half, mean + half
@@ -228,11 +209,6 @@ def paired_test(first: Sequence[float], second: Sequence[float]) -> Interval:
     first, second : sequence of float
         One value per seed, in the same order of seeds.
 
-    Returns
-    -------
-    Interval
-        The mean difference, its 95 % interval and the p-value.
-
     Raises
     ------
     ValueError
@@ -245,32 +221,15 @@ def paired_test(first: Sequence[float], second: Sequence[float]) -> Interval:
     return mean_interval([b - a for a, b in zip(first, second, strict=True)])
 
 
-def mcnemar_test(first_right: Tensor, second_right: Tensor) -> float:
-    """Return the exact McNemar p-value of two models on the same images.
-
-    Parameters
-    ----------
-    first_right, second_right : Tensor, (n,) bool
-        Whether each image was named rightly. Says whether *these two models* differ;
-        nothing about other seeds.
-    """
-    if first_right.shape != second_right.shape:
-        raise ValueError(
-            "both models must name the same images, got "
-            f"{tuple(first_right.shape)} and {tuple(second_right.shape)}"
-        )
-    gained = int((~first_right & second_right).sum())
-    lost = int((first_right & ~second_right).sum())
-    return mcnemar_p_value(gained, lost)
-
-
 def mcnemar_p_value(gained: int, lost: int) -> float:
-    """Return the exact two-sided McNemar p-value of two counts of images.
+    """Return the exact two-sided McNemar p-value of two models on the same images.
+
+    It says whether *these two models* differ; nothing about other seeds.
 
     Parameters
     ----------
     gained, lost : int
-        Images that only the second, and only the first, of two models names rightly.
+        Images that only the second, and only the first, of the two names rightly.
     """
     if gained + lost == 0:
         return 1.0

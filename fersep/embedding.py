@@ -6,23 +6,22 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from openTSNE import TSNE
-from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
 from fersep import equations
 
+try:
+    from openTSNE import TSNE
+    from sklearn.neighbors import NearestNeighbors
+except ModuleNotFoundError as error:
+    raise ImportError(
+        f"fersep.embedding needs {error.name}; run pip install fersep[tsne]"
+    ) from None
+
 
 @dataclass(frozen=True)
 class Map:
-    """Positions in the plane.
-
-    Attributes
-    ----------
-    features : ndarray, (n, 2)
-    centers : tuple of ndarray, (s, 2)
-        One entry for each set of centers given, in the same order.
-    """
+    """Positions (n, 2) of features in the plane, and (s, 2) of each set of centers."""
 
     features: NDArray[np.float64]
     centers: tuple[NDArray[np.float64], ...]
@@ -46,10 +45,6 @@ def embed(
         About how many neighbors each point keeps close.
     seed : int
         Same seed, same map on one machine.
-
-    Returns
-    -------
-    Map
 
     Raises
     ------

@@ -19,10 +19,6 @@ from torch import Tensor
 
 Rule = Literal["exact", "published", "mean"]
 
-#: A vector shorter than this has no direction that its dtype can tell.
-SHORTEST = {torch.float64: 1e-12}
-SHORTEST_DEFAULT = 1e-6
-
 
 def similarity(a: Tensor, b: Tensor) -> Tensor:
     """Eq. 1: the cosine of two vectors, moved from [-1, 1] to [0, 1].
@@ -44,7 +40,11 @@ def similarity(a: Tensor, b: Tensor) -> Tensor:
     ValueError
         If a vector is zero or not finite, or if the last axes differ.
     """
-    _check_last_axis(a, b)
+    if a.ndim == 0 or b.ndim == 0 or a.shape[-1] != b.shape[-1]:
+        raise ValueError(
+            "a and b must be vectors of one length along the last axis, "
+            f"got {tuple(a.shape)} and {tuple(b.shape)}"
+        )
     _check_vectors("a", a)
     _check_vectors("b", b)
     return ((unit(a)[0] * unit(b)[0]).sum(-1) + 1) / 2
@@ -71,7 +71,8 @@ def intra_loss(features: Tensor, centers: Tensor, labels: Tensor) -> Tensor:
         finite.
     """
     check_batch(features, centers, labels)
-    return (1 - own_cosines(unit(features)[0], unit(centers)[0], labels).mean()) / 2
+    cosines = (unit(features)[0] * unit(centers)[0][labels]).sum(-1)
+    return (1 - cosines.mean()) / 2
 
 
 def inter_loss(centers: Tensor) -> Tensor:
@@ -102,32 +103,23 @@ def inter_loss(centers: Tensor) -> Tensor:
 def separate_loss(features: Tensor, centers: Tensor, labels: Tensor) -> Tensor:
     """Eq. 4: ``L_sep = L_intra + L_inter``.
 
-    Parameters and errors are those of :func:`intra_loss` and :func:`inter_loss`.
-
-    Returns
-    -------
-    Tensor, scalar
+    A scalar; parameters and errors are those of :func:`intra_loss` and
+    :func:`inter_loss`.
     """
     return intra_loss(features, centers, labels) + inter_loss(centers)
 
 
 def features_gradient(features: Tensor, centers: Tensor, labels: Tensor) -> Tensor:
-    """Eq. 5: the gradient of ``L_sep`` for each feature, written out by hand.
+    """Eq. 5: the gradient (m, d) of ``L_sep`` for each feature, written out by hand.
 
     ``dL_sep/dx_i = -(c / (|x_i| |c|) - (x_i . c) x_i / (|x_i|^3 |c|)) / (2 m)`` with c
     the center of the class of x_i. ``L_inter`` holds no feature, so it adds nothing.
+    Each row is orthogonal to its feature.
 
     Parameters and errors are those of :func:`intra_loss`.
-
-    Returns
-    -------
-    Tensor, (m, d)
-        Orthogonal to ``features`` row by row.
     """
     check_batch(features, centers, labels)
-    unit_features, inverse_norms = unit(features)
-    own = unit(centers)[0][labels]
-    return gradient_from_units(unit_features, inverse_norms, own)[0]
+    return gradient_from_units(*unit(features), unit(centers)[0][labels])[0]
 
 
 def intra_increment(
@@ -150,10 +142,7 @@ def intra_increment(
     Tensor, (s, d)
         To be *subtracted* from the centers (Eq. 8); orthogonal to them row by row.
 
-    Raises
-    ------
-    ValueError
-        As :func:`intra_loss`, or if the rule is unknown.
+    Errors are those of :func:`intra_loss`, and an unknown rule.
     """
     check_rule(rule)
     check_batch(features, centers, labels)
@@ -175,15 +164,7 @@ def inter_increment(centers: Tensor, rule: Rule = "exact") -> Tensor:
         ``exact``: the partial derivative of Eq. 3. ``published`` and ``mean``: as
         printed, which is half of it.
 
-    Returns
-    -------
-    Tensor, (s, d)
-        To be *subtracted* from the centers (Eq. 8); orthogonal to them row by row.
-
-    Raises
-    ------
-    ValueError
-        As :func:`inter_loss`, or if the rule is unknown.
+    The result is as in :func:`intra_increment`, errors as in :func:`inter_loss`.
     """
     check_rule(rule)
     check_centers(centers)
@@ -191,18 +172,13 @@ def inter_increment(centers: Tensor, rule: Rule = "exact") -> Tensor:
 
 
 def update_centers(centers: Tensor, increment: Tensor, alpha: float) -> Tensor:
-    """Eq. 8: ``c <- c - alpha (increment)``; λ does not appear in it.
+    """Eq. 8: ``c <- c - alpha (increment)``, new centers; λ does not appear in it.
 
     Parameters
     ----------
     centers, increment : Tensor, (s, d)
     alpha : float
         The learning rate of the centers, at least 0.
-
-    Returns
-    -------
-    Tensor, (s, d)
-        New centers; the given ones are not changed.
 
     Raises
     ------
@@ -219,17 +195,13 @@ def update_centers(centers: Tensor, increment: Tensor, alpha: float) -> Tensor:
 
 
 def total_loss(softmax_loss: Tensor, separate_loss: Tensor, lam: float) -> Tensor:
-    """Eq. 9: ``L = L_s + λ L_sep``.
+    """Eq. 9: ``L = L_s + λ L_sep``, a scalar.
 
     Parameters
     ----------
     softmax_loss, separate_loss : Tensor, scalar
     lam : float
         λ, at least 0; the paper uses 0.9.
-
-    Returns
-    -------
-    Tensor, scalar
 
     Raises
     ------
@@ -246,35 +218,22 @@ def inter_loss_floor(num_classes: int) -> float:
     It is reached by every set of unit centers whose sum is zero, in any dimension that
     allows one.
 
-    Parameters
-    ----------
-    num_classes : int
-        s, at least 2.
-
-    Returns
-    -------
-    float
-
     Raises
     ------
     ValueError
         If there are fewer than two classes.
     """
     if num_classes < 2:
-        raise ValueError(
-            f"num_classes must be at least 2 to have a pair of centers, "
-            f"got {num_classes}"
-        )
+        raise ValueError(f"num_classes must be at least 2, got {num_classes}")
     return (num_classes - 2) / (2 * (num_classes - 1))
 
 
-# The parts without checks. Nothing below reads a value back from the device, so the
-# training loop can use all of it without stopping the accelerator.
+# The parts without checks: none reads a value back from the device.
 
 
 def shortest(dtype: torch.dtype) -> float:
-    """The length under which a vector counts as zero."""
-    return SHORTEST.get(dtype, SHORTEST_DEFAULT)
+    """The length under which a vector has no direction that its dtype can tell."""
+    return 1e-12 if dtype == torch.float64 else 1e-6
 
 
 def unit(vectors: Tensor) -> tuple[Tensor, Tensor]:
@@ -293,11 +252,6 @@ def inverse_lengths(vectors: Tensor) -> Tensor:
     return lengths.reciprocal().masked_fill(lengths <= shortest(vectors.dtype), 0)
 
 
-def own_cosines(unit_features: Tensor, unit_centers: Tensor, labels: Tensor) -> Tensor:
-    """The cosine (m,) of each feature and the center of its class."""
-    return (unit_features * unit_centers[labels]).sum(-1)
-
-
 def mean_pair_similarity(unit_centers: Tensor) -> Tensor:
     """Eq. 3 from unit centers (s, d), by their sum alone."""
     return similarity_from_resultant(unit_centers.sum(0), len(unit_centers))
@@ -305,8 +259,7 @@ def mean_pair_similarity(unit_centers: Tensor) -> Tensor:
 
 def similarity_from_resultant(resultant: Tensor, s: int) -> Tensor:
     """Eq. 3 from the sum (d,) of s unit centers."""
-    mean_cosine = (resultant @ resultant - s) / (s * (s - 1))
-    return (1 + mean_cosine) / 2
+    return (1 + (resultant @ resultant - s) / (s * (s - 1))) / 2
 
 
 def gradient_from_units(
@@ -378,15 +331,14 @@ def inter_weight(s: int, rule: Rule) -> float:
 
 
 def check_lam(lam: float, name: str = "lam (λ)") -> None:
-    """Raise unless λ is a finite number of at least 0."""
+    """Raise unless λ, or what bears that name, is a finite number of at least 0."""
     if not (math.isfinite(lam) and lam >= 0):
         raise ValueError(f"{name} must be a number of at least 0, got {lam}")
 
 
 def check_alpha(alpha: float) -> None:
     """Raise unless α is a finite number of at least 0."""
-    if not (math.isfinite(alpha) and alpha >= 0):
-        raise ValueError(f"alpha (α) must be a number of at least 0, got {alpha}")
+    check_lam(alpha, "alpha (α)")
 
 
 def check_rule(rule: str) -> None:
@@ -404,11 +356,7 @@ def check_shapes(features: Tensor, centers: Tensor, labels: Tensor) -> None:
             "features must have the shape (m, d) with at least one row, "
             f"got {tuple(features.shape)}"
         )
-    if centers.ndim != 2 or len(centers) < 2:
-        raise ValueError(
-            "centers must have the shape (s, d) with at least two rows, "
-            f"got {tuple(centers.shape)}"
-        )
+    _check_rows(centers)
     if features.shape[1] != centers.shape[1]:
         raise ValueError(
             f"features have length {features.shape[1]} but centers have length "
@@ -427,11 +375,7 @@ def check_shapes(features: Tensor, centers: Tensor, labels: Tensor) -> None:
 
 def check_centers(centers: Tensor) -> None:
     """Raise unless (s, d) holds at least two nonzero finite vectors."""
-    if centers.ndim != 2 or len(centers) < 2:
-        raise ValueError(
-            "centers must have the shape (s, d) with at least two rows, "
-            f"got {tuple(centers.shape)}"
-        )
+    _check_rows(centers)
     _check_vectors("centers", centers)
 
 
@@ -454,11 +398,11 @@ def check_labels(labels: Tensor, num_classes: int) -> None:
         )
 
 
-def _check_last_axis(a: Tensor, b: Tensor) -> None:
-    if a.ndim == 0 or b.ndim == 0 or a.shape[-1] != b.shape[-1]:
+def _check_rows(centers: Tensor) -> None:
+    if centers.ndim != 2 or len(centers) < 2:
         raise ValueError(
-            "a and b must be vectors of one length along the last axis, "
-            f"got {tuple(a.shape)} and {tuple(b.shape)}"
+            "centers must have the shape (s, d) with at least two rows, "
+            f"got {tuple(centers.shape)}"
         )
 
 

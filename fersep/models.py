@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from pathlib import Path
 
 import torch
@@ -98,10 +97,6 @@ def expression_net(
         A ReLU behind the extra layer, so that features stay non-negative with it. The
         pooled features are so already.
 
-    Returns
-    -------
-    ExpressionNet
-
     Raises
     ------
     ValueError
@@ -158,7 +153,7 @@ def _load_weights(
             ) from None
     else:
         state = _state_of(Path(weights))
-    body = OrderedDict((k, v) for k, v in state.items() if not k.startswith("fc."))
+    body = {k: v for k, v in state.items() if not k.startswith("fc.")}
     try:
         missing, unexpected = net.load_state_dict(body, strict=False)
     except RuntimeError as error:
@@ -173,7 +168,7 @@ def _load_weights(
         )
 
 
-def _state_of(path: Path) -> dict[str, torch.Tensor]:
+def _state_of(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise ValueError(
             f"weights must be None, 'imagenet' or a file; {path} is no file"
@@ -185,10 +180,8 @@ def _state_of(path: Path) -> dict[str, torch.Tensor]:
             f"weights {path} cannot be read ({type(error).__name__}); give a file that "
             "torch.save wrote, with nothing but a state dictionary"
         ) from None
-    tensors = isinstance(state, dict) and all(
-        isinstance(value, torch.Tensor) for value in state.values()
-    )
-    if not tensors:
+    values = state.values() if isinstance(state, dict) else [None]
+    if not all(isinstance(value, Tensor) for value in values):
         raise ValueError(
             f"weights {path} holds no state dictionary; save model.state_dict() there"
         )

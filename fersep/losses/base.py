@@ -1,0 +1,238 @@
+"""What all losses share: centers, checks, precision, processes."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Self
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from fersep import equations
+from fersep.losses.initial import first_centers
+
+Parts = tuple[Tensor, Tensor]
+
+
+class CenterBasedLoss(nn.Module):
+    """The base of all losses here.
+
+    The centers are a buffer, not a parameter, and all that the state dict holds: no
+    optimizer moves them, only :meth:`update` does, and λ takes no part in it. They stay
+    in float32 at least. A relative gives its two parts in ``_parts`` and the step of
+    its centers in ``_move``.
+
+    Parameters
+    ----------
+    num_classes : int
+        s, at least 2.
+    feature_dim : int
+        d.
+    alpha : float
+        α, the learning rate of the centers, at least 0; with 0 they stay where they
+        are.
+    init, generator
+        The centers' first values and their source, as in :func:`first_centers`. With
+        ``means`` they are the means of the classes in the batch until the first
+        :meth:`update` keeps them; a class that it lacks keeps a random direction, and
+        centers from a state dict stay.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of its range.
+    """
+
+    #: Whether the loss sees directions only, so that a zero feature has no place in it.
+    angular = False
+
+    #: What a relative adds to the arguments, for printing.
+    own_arguments: tuple[str, ...] = ()
+
+    centers: Tensor
+    faults: Tensor
+
+    def __init__(
+        self,
+        num_classes: int,
+        feature_dim: int,
+        *,
+        alpha: float = 0.5,
+        init: str | Tensor = "sphere",
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        equations.check_alpha(alpha)
+        if num_classes < 2 or feature_dim < 1:
+            raise ValueError(
+                "num_classes must be at least 2 and feature_dim at least 1; got "
+                f"{num_classes} and {feature_dim}"
+            )
+        self.alpha = alpha
+        self.waiting_for_means = isinstance(init, str) and init == "means"
+        first = first_centers(num_classes, feature_dim, init, generator)
+        self.register_buffer("centers", first)
+        # A batch passes `parts` and `update`: with one row for both it counts twice.
+        faults = torch.zeros(2, 3, dtype=torch.int64)
+        self.register_buffer("faults", faults, persistent=False)
+
+    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
+        """The loss of a batch, a scalar: the sum of :meth:`parts`.
+
+        Parameters
+        ----------
+        features : Tensor, (m, d)
+            Any floating dtype; computed in float32 at least, also under autocast.
+        labels : Tensor, (m,) int64
+
+        Raises
+        ------
+        ValueError
+            If shapes do not fit. For a label out of range, or a feature that is not
+            finite or is zero where a direction is needed: at once on a CPU; elsewhere
+            when :meth:`raise_on_faults` is called, because reading values would stop
+            the device.
+        """
+        pull, push = self.parts(features, labels)
+        return pull + push
+
+    def parts(self, features: Tensor, labels: Tensor) -> Parts:
+        """What pulls features together and what pushes centers apart, two scalars.
+
+        A term that the loss does not have is 0. Parameters and errors are those of
+        :meth:`forward`. Only the first part has a gradient for the features.
+        """
+        with _without_autocast(features):
+            features, labels = self._check(features, labels, row=0)
+            return self._parts(features, self._now(features, labels), labels)
+
+    @torch.no_grad()
+    def update(self, features: Tensor, labels: Tensor) -> None:
+        """Move the centers by one step; in evaluation mode only check the batch.
+
+        With an initialized `torch.distributed` process group the sums of all processes
+        are added first: N processes with parts of a batch move the centers as one
+        process with the whole batch does.
+
+        Parameters and errors are those of :meth:`forward`.
+        """
+        with _without_autocast(features):
+            features, labels = self._check(features, labels, row=1)
+            if not self.training:
+                return
+            centers = self._now(features, labels)
+            if self.alpha > 0:
+                self._move(features, centers, labels)
+            if centers is not self.centers:
+                self.centers.copy_(centers)
+            self.waiting_for_means = False
+
+    def raise_on_faults(self) -> None:
+        """Raise if any batch since the last call was faulty; reads one small tensor.
+
+        The ValueError counts what was wrong in the batches of :meth:`parts` or in those
+        of :meth:`update`, whichever is more, because most batches go through both.
+        """
+        counts = self.faults.amax(0)
+        self.faults.zero_()
+        self._raise_on(counts)
+
+    def extra_repr(self) -> str:
+        """The arguments, for printing."""
+        s, d = self.centers.shape
+        own = [f", {name}={getattr(self, name)!r}" for name in self.own_arguments]
+        return f"num_classes={s}, feature_dim={d}, alpha={self.alpha}{''.join(own)}"
+
+    def _parts(self, features: Tensor, centers: Tensor, labels: Tensor) -> Parts:
+        raise NotImplementedError
+
+    def _move(self, features: Tensor, centers: Tensor, labels: Tensor) -> None:
+        """Change `centers` in place by one step; here they stay."""
+
+    def _now(self, features: Tensor, labels: Tensor) -> Tensor:
+        """The centers (s, d) for this batch, in the dtype of the features."""
+        if self.waiting_for_means:
+            return self._class_means(features, labels)
+        return self.centers.to(features.dtype)
+
+    @torch.no_grad()
+    def _class_means(self, features: Tensor, labels: Tensor) -> Tensor:
+        sums, counts = all_class_sums(features, labels, len(self.centers))
+        means = sums / counts.clamp(min=1)[:, None]
+        if self.angular:
+            means = equations.unit(means)[0]
+        return torch.where((means != 0).any(1)[:, None], means, self.centers)
+
+    def _check(self, features: Tensor, labels: Tensor, row: int) -> Parts:
+        """Features in the dtype to compute in and labels in range; faults are noted."""
+        equations.check_shapes(features, self.centers, labels)
+        dtype = torch.promote_types(features.dtype, self.centers.dtype)
+        features = features.to(dtype)
+        # A label out of range would kill a CUDA process before the fault is read.
+        given, labels = labels, labels.clamp(0, len(self.centers) - 1)
+        with torch.no_grad():
+            lengths = features.detach().norm(dim=-1)
+            shortest = equations.shortest(dtype) if self.angular else -1.0
+            wrong = [given != labels, ~(lengths < torch.inf), lengths <= shortest]
+            counts = torch.stack(wrong).sum(1)
+        if features.is_cpu:
+            self._raise_on(counts)
+        else:
+            self.faults[row] += counts
+        return features, labels
+
+    def _raise_on(self, counts: Tensor) -> None:
+        labels, not_finite, zero = counts.tolist()
+        if labels:
+            raise ValueError(
+                f"labels: {labels} were out of range; {len(self.centers)} classes have "
+                f"the numbers 0 to {len(self.centers) - 1}"
+            )
+        if not_finite:
+            raise ValueError(
+                f"features: {not_finite} rows held NaN or infinity; "
+                "lower the learning rate, or look for broken input"
+            )
+        if zero:
+            raise ValueError(
+                f"features: {zero} rows were zero vectors, which have no direction "
+                "(Eq. 1); lower the learning rate, or use another feature layer"
+            )
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any
+    ) -> None:
+        state_dict.pop(f"{prefix}waiting", None)  # older files may have it
+        super()._load_from_state_dict(state_dict, prefix, *args)
+        self.waiting_for_means &= f"{prefix}centers" not in state_dict
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        # In half precision an increment is lost in rounding and the centers freeze.
+        before = self.centers
+        super()._apply(fn, recurse)
+        if torch.finfo(self.centers.dtype).bits < 32:
+            self.centers = before.to(self.centers.device)
+        return self
+
+
+def all_class_sums(vectors: Tensor, labels: Tensor, num_classes: int) -> Parts:
+    """`fersep.equations.class_sums`, added over all processes if there are several."""
+    sums, counts = equations.class_sums(vectors, labels, num_classes)
+    if several_processes():
+        both = torch.cat([sums, counts[:, None]], dim=1)
+        dist.all_reduce(both)
+        sums, counts = both[:, :-1], both[:, -1]
+    return sums, counts
+
+
+def several_processes() -> bool:
+    """Whether processes of a `torch.distributed` group work together."""
+    return dist.is_available() and dist.is_initialized()
+
+
+def _without_autocast(features: Tensor) -> AbstractContextManager[None]:
+    # Entered only where needed, because it takes as long as a small kernel.
+    kind = features.device.type
+    if torch.is_autocast_enabled(kind):
+        return torch.autocast(kind, enabled=False)
+    return nullcontext()
