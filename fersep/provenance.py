@@ -58,7 +58,8 @@ def _revision() -> str:
 def code_key(*modules: str) -> str:
     """Return a hash of modules and of all that they import from their own packages.
 
-    Comments, docstrings and layout do not count; nor do the packages of others.
+    Comments, docstrings, layout and what only type checkers import do not count; nor
+    do the packages of others.
 
     Parameters
     ----------
@@ -96,6 +97,9 @@ def imported_names(code: str) -> list[str]:
     return list(_read(code).imports)
 
 
+_WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
 @dataclass(frozen=True)
 class _Source:
     bare: str
@@ -106,6 +110,11 @@ class _Source:
 @cache
 def _read(code: str) -> _Source:
     tree = ast.parse(code)
+    for node in ast.walk(tree):
+        if isinstance(node, _WITH_DOCSTRING) and ast.get_docstring(node) is not None:
+            del node.body[0]
+        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = [ast.Pass()]
     imports: list[str] = []
     texts: list[str] = []
     for node in ast.walk(tree):
@@ -115,10 +124,6 @@ def _read(code: str) -> _Source:
             imports += [f"{node.module}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             texts.append(node.value)
-        elif isinstance(
-            node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-        ) and (ast.get_docstring(node, clean=False) is not None):
-            del node.body[0]
     return _Source(
         ast.unparse(tree),
         (*imports, *(text for text in texts if text.startswith("fersep."))),

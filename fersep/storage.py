@@ -34,10 +34,9 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     part = Path(name)
     try:
         yield part
-        # A temporary file is private; the finished one has the usual rights.
-        umask = os.umask(0)
-        os.umask(umask)
-        part.chmod(0o666 & ~umask)
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())  # else a power cut could leave it empty
+        _open_to_others(part, 0o666)
         part.replace(path)
     except BaseException:
         part.unlink(missing_ok=True)
@@ -61,12 +60,20 @@ def whole_folder(folder: str | Path) -> Iterator[Path]:
     part = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         yield part
+        _open_to_others(part, 0o777)
         part.rename(folder)
     except BaseException as error:
         shutil.rmtree(part, ignore_errors=True)
         if isinstance(error, OSError) and folder.exists():
             raise taken from None
         raise
+
+
+def _open_to_others(path: Path, rights: int) -> None:
+    """Give a temporary place, which is private, the rights that others have here."""
+    umask = os.umask(0)
+    os.umask(umask)
+    path.chmod(rights & ~umask)
 
 
 def cached_array(

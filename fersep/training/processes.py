@@ -15,19 +15,21 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from fersep.losses.base import several_processes
+
 
 def rank() -> int:
     """Return the number of this process; 0 where there is only one."""
-    return dist.get_rank() if _started() else 0
+    return dist.get_rank() if several_processes() else 0
 
 
 def world_size() -> int:
     """Return how many processes train together."""
-    return dist.get_world_size() if _started() else 1
+    return dist.get_world_size() if several_processes() else 1
 
 
 @contextmanager
-def processes(device: torch.device) -> Iterator[torch.device]:
+def join(device: torch.device) -> Iterator[torch.device]:
     """Join the processes that ``torchrun`` started; give the device of this one.
 
     NCCL connects GPUs, gloo CPUs. Without ``torchrun`` nothing happens.
@@ -67,12 +69,22 @@ def part_of(batch: Tensor) -> tuple[Tensor, float]:
     return rows, len(rows) * world_size() / len(batch)
 
 
-def together(model: nn.Module, *, sync_batch_norm: bool = False) -> nn.Module:
+def wrap_model(model: nn.Module, *, sync_batch_norm: bool = False) -> nn.Module:
     """Wrap a model so that its gradients are those of all processes.
 
     The statistics of batch norm stay those of each process's part of the batch, unless
-    ``sync_batch_norm`` joins them, which needs GPUs.
+    ``sync_batch_norm`` joins them.
+
+    Raises
+    ------
+    ValueError
+        If they are to be joined without GPUs.
     """
+    if sync_batch_norm and next(model.parameters()).device.type != "cuda":
+        raise ValueError(
+            "sync_batch_norm needs GPUs; leave it out, and each process takes the "
+            "statistics of its own part of the batch"
+        )
     if world_size() == 1:
         return model
     if sync_batch_norm:
@@ -87,12 +99,17 @@ def add_up(values: Tensor) -> Tensor:
     return values
 
 
+def join_parts(rows: Tensor, n: int) -> Tensor:
+    """Join what `part_of` took apart: rows (k, ...) of each process to (n, ...)."""
+    if world_size() == 1:
+        return rows
+    whole = rows.new_zeros(n, *rows.shape[1:])
+    whole[rank() :: world_size()] = rows
+    return add_up(whole)
+
+
 def share_buffers(model: nn.Module) -> None:
     """Give every process the buffers of the first one: its running statistics."""
     if world_size() > 1:
         for buffer in model.buffers():
             dist.broadcast(buffer, 0)
-
-
-def _started() -> bool:
-    return dist.is_available() and dist.is_initialized()

@@ -16,7 +16,7 @@ from torch import nn
 
 from fersep import losses, training
 from fersep.data import load_splits
-from fersep.training import processes as distributed
+from fersep.training import algorithm, processes
 
 FORK = multiprocessing.get_context("fork")
 
@@ -62,7 +62,7 @@ class Exact(nn.Module):
 
 @pytest.fixture
 def exact(monkeypatch):
-    def untrained(train, settings):
+    def initial_network(num_classes, settings):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             return Exact()
@@ -70,8 +70,8 @@ def exact(monkeypatch):
     def make_loss(*args, **kwargs):
         return losses.make_loss(*args, **kwargs).double()
 
-    monkeypatch.setattr(training, "untrained", untrained)
-    monkeypatch.setattr(training, "make_loss", make_loss)
+    monkeypatch.setattr(algorithm, "initial_network", initial_network)
+    monkeypatch.setattr(algorithm, "make_loss", make_loss)
 
 
 def fitted(data, settings, **options):
@@ -135,9 +135,9 @@ def test_the_weight_of_unequal_parts_is_needed(exact, data, tmp_path, monkeypatc
     alone, _ = fitted(data, SETTINGS)
 
     def without_weight(batch):
-        return batch[distributed.rank() :: distributed.world_size()], 1.0
+        return batch[processes.rank() :: processes.world_size()], 1.0
 
-    monkeypatch.setattr(distributed, "part_of", without_weight)
+    monkeypatch.setattr(processes, "part_of", without_weight)
     assert gap(fit_together(2, tmp_path, data, SETTINGS)[0], alone)[0] > 1e-6
 
 
@@ -175,7 +175,7 @@ def test_torchrun_writes_a_run_that_chapters_read(tmp_path, monkeypatch):
     assert done.stdout.count("validation accuracy") == 1
     assert not (tmp_path / "run.checkpoints").exists()
     train, validation, _ = load_splits("rendered_basic", **images)
-    softmax, separate = training.pairs(
+    softmax, separate = training.train_pairs(
         train, validation, training.Settings(), 1, run=str(tmp_path / "run")
     )
     assert separate[0].provenance["processes"] == 2

@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import random
 import resource
 import signal
 import time
@@ -14,7 +13,7 @@ import torch
 from test_training import TINY, squares
 
 from fersep import training
-from fersep.training import checkpoints
+from fersep.training import algorithm, checkpoints
 
 FORK = multiprocessing.get_context("fork")
 
@@ -77,7 +76,7 @@ def from_epoch_two(monkeypatch, change):
     def learning_rate(settings, epoch):
         return rate(settings, epoch) if epoch == 0 else change(settings, epoch)
 
-    monkeypatch.setattr(training, "learning_rate", learning_rate)
+    monkeypatch.setattr(algorithm, "learning_rate", learning_rate)
 
 
 @pytest.mark.parametrize(
@@ -109,53 +108,6 @@ def test_a_killed_training_ends_as_if_nothing_had_happened(tmp_path, data, setti
     assert same(rest, whole)
     names = [file.name for file in checkpoints.files(folder)]
     assert names == ["epoch-00005.pt", "epoch-00004.pt"]
-
-
-def content(epoch):
-    return {"epoch": epoch, "x": torch.full((2**21,), epoch)}
-
-
-def write_for_ever(folder, first):
-    for epoch in range(first, 10**6):
-        checkpoints.save(
-            folder, epoch, {"epoch": epoch, "x": torch.full((2**21,), epoch)}
-        )
-
-
-def test_no_kill_leaves_an_unreadable_checkpoint(tmp_path):
-    chance = random.Random(0)
-    start = time.perf_counter()
-    checkpoints.save(tmp_path, 1, content(1))
-    one_write = time.perf_counter() - start
-    epoch, hits = 1, 0
-    for _ in range(25):
-        process = FORK.Process(target=write_for_ever, args=(tmp_path, epoch + 1))
-        process.start()
-        time.sleep(chance.uniform(0, 4 * one_write))
-        os.kill(process.pid, signal.SIGKILL)
-        process.join()
-        parts = list(tmp_path.glob(".epoch-*.part"))
-        hits += len(parts)
-        for part in parts:
-            part.unlink()
-        found = checkpoints.load(tmp_path)
-        assert found["epoch"] >= epoch
-        assert (found["x"] == found["epoch"]).all()
-        assert len(checkpoints.files(tmp_path)) <= checkpoints.KEPT + 1
-        epoch = found["epoch"]
-    print(f"{hits} of 25 kills hit a write, {epoch} checkpoints written")
-    assert hits > 0
-    assert epoch > 1
-
-
-def test_what_a_killed_process_left_is_cleared_away_later(tmp_path, monkeypatch):
-    (tmp_path / ".epoch-abc.part").write_bytes(b"half")
-    checkpoints.save(tmp_path, 1, {})
-    assert (tmp_path / ".epoch-abc.part").exists()
-    monkeypatch.setattr(checkpoints, "ABANDONED", -1)
-    checkpoints.save(tmp_path, 2, {})
-    assert not (tmp_path / ".epoch-abc.part").exists()
-    assert len(checkpoints.files(tmp_path)) == 2
 
 
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path):
@@ -242,21 +194,20 @@ def test_the_books_runs_go_on_by_themselves(build, data, monkeypatch):
             raise KeyboardInterrupt
         return rate(settings, epoch)
 
-    monkeypatch.setattr(training, "learning_rate", counted)
+    monkeypatch.setattr(algorithm, "learning_rate", counted)
     with pytest.raises(KeyboardInterrupt):
-        training.trained(*data, TINY, device="cpu")
-    assert same(training.trained(*data, TINY, device="cpu"), whole)
+        training.load_or_train(*data, TINY, device="cpu")
+    assert same(training.load_or_train(*data, TINY, device="cpu"), whole)
     assert epochs == [0, 1, 2, 2]
     assert not any((build / "runs" / ".checkpoints").iterdir())
-    training.trained(*data, TINY, device="cpu")
+    training.load_or_train(*data, TINY, device="cpu")
     assert len(epochs) == 4
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("capture", [False, True])
-def test_a_gpu_goes_on_as_if_nothing_had_happened(tmp_path, data, capture):
-    options = {"device": "cuda", "capture": capture}
-    whole = training.fit(*data, TINY, checkpoint_folder=tmp_path, **options)
+def test_a_gpu_goes_on_as_if_nothing_had_happened(tmp_path, data):
+    options = {"device": "cuda", "checkpoint_folder": tmp_path}
+    whole = training.fit(*data, TINY, **options)
     (tmp_path / "epoch-00003.pt").unlink()
-    rest = training.fit(*data, TINY, checkpoint_folder=tmp_path, resume=True, **options)
+    rest = training.fit(*data, TINY, resume=True, **options)
     assert same(rest, whole)

@@ -1,14 +1,14 @@
 """The command that trains: what it writes, refuses, and goes on with."""
 
 import csv
+import re
+from dataclasses import fields
 
 import pytest
 import torch
 
-from fersep import cli as __main__
-from fersep import training
-from fersep.training import Run
-from fersep.training import command as train
+from fersep.cli import main
+from fersep.training import Run, Settings, algorithm
 
 TINY = [
     "train", "--size", "200", "--image-size", "24", "--difficulty", "easy",
@@ -24,7 +24,7 @@ def build(tmp_path, monkeypatch):
 
 def test_it_writes_a_run_and_goes_on_after_a_stop(build, capsys, monkeypatch):
     order = [*TINY, "--out", str(build / "whole"), "--loss", "island", "--lam", "0.01"]
-    assert __main__.main(order) == 0
+    assert main(order) == 0
     printed = capsys.readouterr().out
     assert "training images of rendered_basic, 1 process(es) on cpu: island" in printed
     assert "\r" not in printed  # no bar where nobody looks
@@ -39,15 +39,15 @@ def test_it_writes_a_run_and_goes_on_after_a_stop(build, capsys, monkeypatch):
     assert whole.center_history.shape == (3, 7, 32)
     assert torch.equal(whole.center_history[-1], whole.centers)
 
-    assert __main__.main(order) == 1
+    assert main(order) == 1
     assert "whole exists; choose a new name" in capsys.readouterr().err
-    assert __main__.main([*order, "--resume"]) == 0
+    assert main([*order, "--resume"]) == 0
     assert "is finished already" in capsys.readouterr().out
-    assert __main__.main([*order, "--resume", "--seed", "1"]) == 1
+    assert main([*order, "--resume", "--seed", "1"]) == 1
     assert "is a finished run with seed 0, not 1" in capsys.readouterr().err
 
     order[order.index(str(build / "whole"))] = str(build / "again")
-    rate = training.learning_rate
+    rate = algorithm.learning_rate
 
     def stopped(settings, epoch):
         if epoch == 2:
@@ -55,22 +55,24 @@ def test_it_writes_a_run_and_goes_on_after_a_stop(build, capsys, monkeypatch):
         return rate(settings, epoch)
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "learning_rate", stopped)
-        assert __main__.main(order) == 130
+        patch.setattr(algorithm, "learning_rate", stopped)
+        assert main(order) == 130
     assert "train with --resume" in capsys.readouterr().err
-    assert __main__.main(order) == 1
+    assert main(order) == 1
     assert "holds checkpoints of an unfinished run; give --" in capsys.readouterr().err
-    assert __main__.main([*order, "--resume"]) == 0
+    assert main([*order, "--resume"]) == 0
     assert torch.equal(Run.load(build / "again").centers, whole.centers)
     assert not (build / "again.checkpoints").exists()
 
 
-def test_every_setting_has_its_option_and_help(capsys):
+def test_help_says_what_every_setting_is(capsys):
     with pytest.raises(SystemExit):
-        __main__.main(["train", "--help"])
-    printed = capsys.readouterr().out
-    for field in train.fields(training.Settings):
-        assert f"--{field.name.replace('_', '-')}" in printed
+        main(["train", "--help"])
+    printed = " ".join(capsys.readouterr().out.split())
+    for field in fields(Settings):
+        option = re.escape(f"--{field.name.replace('_', '-')}")
+        assert re.search(rf"{option}( X)? [^ \[(-]+ ", printed), field.name
+    assert "η at the start. (default: 0.01)" in printed
 
 
 @pytest.mark.parametrize(
@@ -79,12 +81,12 @@ def test_every_setting_has_its_option_and_help(capsys):
         (["--lam", "-1"], r"lam (λ) must be a number of at least 0"),
         (["--data", "faces"], "data must be one of"),
         (["--weights", "gone.pt"], "gone.pt is no file"),
-        (["--capture"], "capture needs a GPU"),
+        (["--sync-batch-norm"], "sync_batch_norm needs GPUs"),
         (["--device", "tpu"], "device must be auto, cpu or cuda"),
     ],
 )
 def test_a_mistake_is_one_line(build, capsys, words, says):
-    assert __main__.main([*TINY, "--out", str(build / "run"), *words]) == 1
+    assert main([*TINY, "--out", str(build / "run"), *words]) == 1
     printed = capsys.readouterr().err.strip()
     assert says in printed
     assert "\n" not in printed

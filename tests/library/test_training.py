@@ -1,16 +1,13 @@
 """Algorithm 1 on small drawn images: learning, repeating, saving, refusing."""
 
-import multiprocessing
-import os
-import signal
-import time
 from dataclasses import dataclass, replace
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from fersep import training
-from fersep.training import Run, Settings
+from fersep.training import Run, Settings, batches, reuse
 
 
 @dataclass
@@ -100,38 +97,45 @@ def test_lambda_pulls_features_to_their_centers(data):
     assert pulled < 0.8 * free
 
 
-def test_schedule_is_the_papers():
-    raf = Settings(epochs=60, lr=0.01, lr_periods=3)
-    rates = [training.learning_rate(raf, e) for e in (0, 19, 20, 39, 40, 59)]
-    assert rates == pytest.approx([1e-2, 1e-2, 1e-3, 1e-3, 1e-4, 1e-4])
-    affectnet = Settings(epochs=20, lr=0.01, lr_periods=4)
-    rates = [training.learning_rate(affectnet, e) for e in (0, 4, 5, 10, 15, 19)]
-    assert rates == pytest.approx([1e-2, 1e-2, 1e-3, 1e-4, 1e-5, 1e-5])
+@pytest.mark.parametrize(
+    ("epochs", "periods", "at", "rates"),
+    [
+        (60, 3, (0, 19, 20, 39, 40, 59), (1e-2, 1e-2, 1e-3, 1e-3, 1e-4, 1e-4)),
+        (20, 4, (0, 4, 5, 10, 15, 19), (1e-2, 1e-2, 1e-3, 1e-4, 1e-5, 1e-5)),
+    ],
+    ids=["RAF-DB", "AffectNet"],
+)
+def test_schedule_is_the_papers(epochs, periods, at, rates):
+    settings = Settings(epochs=epochs, lr=0.01, lr_periods=periods)
+    found = [training.learning_rate(settings, epoch) for epoch in at]
+    assert found == pytest.approx(rates)
 
 
-def test_augmentation_flips_and_shifts_whole_images():
-    images = torch.arange(48 * 48 * 3).reshape(1, 3, 48, 48).remainder(251)
-    images = images.to(torch.uint8).expand(400, -1, -1, -1).contiguous()
-    out = training.augment(images, torch.Generator().manual_seed(0))
-    assert out.shape == images.shape
-    plain = training.normalize(images[:1])
-    mirrored = plain.flip(-1)
-    inner = slice(4, -4)
-    found = {"plain": 0, "flipped": 0}
-    for one in out:
-        for name, base in (("plain", plain[0]), ("flipped", mirrored[0])):
-            if any(
-                torch.equal(
-                    one[:, inner, inner],
-                    base.roll((dy, dx), (1, 2))[:, inner, inner],
-                )
-                for dy in range(-4, 5)
-                for dx in range(-4, 5)
-            ):
-                found[name] += 1
-                break
-    assert found["plain"] + found["flipped"] == 400
-    assert 150 < found["flipped"] < 250
+def test_changes_flip_half_of_the_images_and_shift_all():
+    generator, side = torch.Generator().manual_seed(0), (24, 36)
+    images = torch.randint(0, 256, (400, 3, *side), dtype=torch.uint8)
+    draws = batches.draw_changes(400, side, generator)
+    found = batches.apply_draws(images, draws)
+    for image, (flip, down, right), one in zip(images, draws, found, strict=True):
+        plain = image.flip(-1) if flip else image
+        wide = F.pad(training.normalize(plain[None]), (3, 3, 3, 3), mode="replicate")
+        wanted = wide[0, :, 3 + down : 27 + down, 3 + right : 39 + right]
+        assert torch.equal(one, wanted)
+    assert 150 < draws[:, 0].sum() < 250
+    assert draws[:, 1:].unique().tolist() == list(range(-3, 4))
+
+
+def test_images_that_find_no_room_on_the_device_train_alike(data):
+    train, where = data[0], torch.device("cpu")
+    near, far = (
+        batches.Feed(train.images, train.labels, where, resident=resident).draw_epoch(
+            50, torch.Generator().manual_seed(0)
+        )
+        for resident in (True, False)
+    )
+    for (x, y, _), (a, b, _) in zip(near, far, strict=True):
+        assert torch.equal(x, a)
+        assert torch.equal(y, b)
 
 
 def test_evaluation_does_not_depend_on_the_batch(data, run):
@@ -169,32 +173,10 @@ def test_a_failed_save_leaves_nothing(tmp_path, run):
     assert list(tmp_path.iterdir()) == []
 
 
-def _save_for_ever(folder, run):
-    for i in range(10**6):
-        run.save(f"{folder}/{i}")
-
-
-def test_a_killed_save_is_never_read(tmp_path, run):
-    process = multiprocessing.get_context("fork").Process(
-        target=_save_for_ever, args=(tmp_path, run)
-    )
-    process.start()
-    while not (tmp_path / "5").exists():
-        time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    process.join()
-    whole = [f for f in tmp_path.iterdir() if not f.name.startswith(".")]
-    assert len(whole) >= 6
-    for folder in whole:
-        assert torch.equal(Run.load(folder).centers, run.centers)
-
-
 def test_runs_are_shared_and_keyed_by_what_computes_them(build, data, monkeypatch):
-    first = training.trained(*data, TINY, progress=False)
-    calls = []
-    monkeypatch.setattr(training, "fit", lambda *a, **k: calls.append(a))
-    again = training.trained(*data, TINY, progress=False)
-    assert not calls
+    first = training.load_or_train(*data, TINY, progress=False)
+    monkeypatch.delattr(reuse, "fit")
+    again = training.load_or_train(*data, TINY, progress=False)
     assert torch.equal(first.centers, again.centers)
     keys = {
         training.run_key(*data, TINY),
@@ -207,25 +189,28 @@ def test_runs_are_shared_and_keyed_by_what_computes_them(build, data, monkeypatc
 
 
 def test_pairs_share_everything_but_lambda(build, data):
-    softmax, separate = training.pairs(*data, TINY, 2, progress=False)
+    softmax, separate = training.train_pairs(*data, TINY, 2, progress=False)
     assert [r.settings.seed for r in separate] == [3, 4]
     for a, b in zip(softmax, separate, strict=True):
         assert a.settings == replace(b.settings, lam=0.0)
-    saved = build / "mine"
+    saved = str(build / "mine")
     separate[1].save(saved)
-    softmax, separate = training.pairs(*data, TINY, 5, run=str(saved), progress=False)
-    assert len(softmax) == len(separate) == 1
-    assert softmax[0].settings.seed == 4
-
-
-def test_a_saved_run_of_other_images_is_refused(build, data, run):
-    run.save(build / "mine")
+    (softmax,), (mine,) = training.train_pairs(*data, TINY, 5, run=saved)
+    assert softmax.settings.seed == mine.settings.seed == 4
     with pytest.raises(ValueError, match="trained on other images"):
-        training.pairs(squares(60), data[1], TINY, 1, run=str(build / "mine"))
+        training.train_pairs(squares(60), data[1], TINY, 1, run=saved)
+    softmax.save(build / "softmax")
+    with pytest.raises(ValueError, match="was trained with lam 0"):
+        training.train_pairs(*data, TINY, 1, run=str(build / "softmax"))
+    with pytest.raises(ValueError, match="lam is 0"):
+        training.train_pairs(*data, replace(TINY, lam=0.0), 1)
+    with pytest.raises(ValueError, match="n_seeds must be at least 1, got 0"):
+        training.train_pairs(*data, TINY, 0)
 
 
-def test_bad_settings_are_named():
-    for change, says in [
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
         ({"lam": -1.0}, r"lam \(λ\)"),
         ({"lam": float("nan")}, r"lam \(λ\) .* got nan"),
         ({"alpha": -0.5}, r"alpha \(α\)"),
@@ -236,9 +221,12 @@ def test_bad_settings_are_named():
         ({"epochs": 0}, "epochs must be at least 1, got 0"),
         ({"batch_size": 1}, "batch_size must be at least 2"),
         ({"lr": 0.0}, "lr must be a number larger than 0"),
-    ]:
-        with pytest.raises(ValueError, match=says):
-            Settings(**change)
+    ],
+    ids=str,
+)
+def test_bad_settings_are_named(change, says):
+    with pytest.raises(ValueError, match=says):
+        Settings(**change)
 
 
 def test_bad_data_and_devices_are_named(data, monkeypatch):
@@ -264,15 +252,7 @@ def test_a_diverging_run_says_so(data):
         training.fit(*data, wild, progress=False)
 
 
-def test_pairs_refuse_lambda_zero_and_no_seed(build, data):
-    with pytest.raises(ValueError, match="lam is 0"):
-        training.pairs(*data, replace(TINY, lam=0.0), 1, progress=False)
-    with pytest.raises(ValueError, match="n_seeds must be at least 1, got 0"):
-        training.pairs(*data, TINY, 0, progress=False)
-
-
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_gpu_trains_the_same_way(data):
     run = training.fit(*data, TINY, device="cuda", progress=False)
     assert run.history["validation_accuracy"][-1] > 60

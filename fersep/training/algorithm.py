@@ -1,0 +1,365 @@
+"""Algorithm 1: train a network with the softmax loss and the separate loss.
+
+From top to bottom: :func:`fit` prepares and loops over the epochs, :func:`train_epoch`
+is the algorithm itself, :func:`measure_epoch` looks at what an epoch reached.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from fersep import analysis, equations, provenance
+from fersep.losses import CenterBasedLoss, make_loss
+from fersep.models import ExpressionNet, start_in_words
+from fersep.training import checkpoints, processes
+from fersep.training.batches import Feed, normalize
+from fersep.training.devices import (
+    autocast,
+    explain_failures,
+    pick_device,
+    pick_precision,
+    repeatable,
+)
+from fersep.training.runs import Run, initial_network
+from fersep.training.settings import Settings, describe, learning_rate
+
+if TYPE_CHECKING:
+    from fersep.data import Faces
+
+
+def fit(
+    train: Faces,
+    validation: Faces,
+    settings: Settings,
+    *,
+    device: str = "auto",
+    progress: bool = True,
+    checkpoint_folder: str | Path | None = None,
+    resume: bool = False,
+    sync_batch_norm: bool = False,
+) -> Run:
+    """Train one network by Algorithm 1.
+
+    Parameters
+    ----------
+    train, validation : Faces
+        Data sets of `fersep.data.load` with the same classes. The test images have no
+        place here.
+    settings : Settings
+    device : str
+        "auto" (a GPU when there is one), "cpu" or "cuda".
+    progress : bool
+        Show a progress bar over the epochs, in a terminal or a notebook.
+    checkpoint_folder : str or path, optional
+        Keep a checkpoint of each epoch there; the last two stay.
+    resume : bool
+        Go on from the newest checkpoint, if there is one. On a CPU the result is the
+        same to the last bit.
+    sync_batch_norm : bool
+        Join the statistics of batch norm over several processes, on GPUs. Else each
+        process takes them over its own part of the batch.
+
+    Returns
+    -------
+    Run
+        The same in every process, where several train together.
+
+    Raises
+    ------
+    ValueError
+        If the data, the device or the checkpoints do not fit, or a feature is no
+        longer a finite number.
+    FloatingPointError
+        If the loss is no longer a finite number.
+    MemoryError
+        If the device or the computer has too little memory.
+    OSError
+        If a checkpoint cannot be written.
+    """
+    where = pick_device(device)
+    check_training_data(train)
+    begun = time.perf_counter()
+    model, loss, optimizer, generator = prepare(train, settings, where)
+    seen = Feed(train.images, train.labels, where)
+    unseen = Feed(validation.images, validation.labels, where)
+    parts: dict[str, Any] = {"model": model, "loss": loss, "optimizer": optimizer}
+    of = _identify(train, validation, settings)
+    history: dict[str, list[Any]] = {}
+    if checkpoint_folder and resume:
+        history, seconds = _go_back(checkpoint_folder, of, parts, generator)
+        begun -= seconds
+    network = processes.wrap_model(model, sync_batch_norm=sync_batch_norm)
+    bar = _make_bar(len(history.get("softmax_loss", [])), settings, progress)
+    with repeatable(), explain_failures(settings, where, checkpoint_folder):
+        for epoch in bar:
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(settings, epoch)
+            batches = seen.draw_epoch(settings.batch_size, generator)
+            means = train_epoch(network, loss, optimizer, batches, settings)
+            reached = measure_epoch(model, loss.centers, seen, unseen, settings)
+            for key, value in {**means, **reached}.items():
+                history.setdefault(key, []).append(value)
+            if checkpoint_folder and processes.rank() == 0:
+                content = {name: part.state_dict() for name, part in parts.items()}
+                content |= {"of": of, "generator": generator.get_state()}
+                content |= {"history": history, "seconds": time.perf_counter() - begun}
+                checkpoints.save(checkpoint_folder, epoch + 1, content)
+            bar.set_postfix(validation=f"{reached['validation_accuracy']:.1f} %")
+    return Run(
+        settings,
+        _describe_data(train),
+        model.cpu().eval(),
+        loss.centers.cpu(),
+        history,
+        time.perf_counter() - begun,
+        _describe_origin(settings, where, seen, sync_batch_norm),
+        torch.stack(history.pop("centers")),
+        torch.stack(history.pop("true_centers")),
+    )
+
+
+def train_epoch(
+    network: nn.Module,
+    loss: CenterBasedLoss,
+    optimizer: torch.optim.Optimizer,
+    batches: Iterable[tuple[Tensor, Tensor, float]],
+    settings: Settings,
+) -> dict[str, float]:
+    """Train on the batches of one epoch: Algorithm 1.
+
+    Parameters
+    ----------
+    network : Module
+        Returns features and logits.
+    loss : CenterBasedLoss
+        The separate loss or a relative.
+    optimizer : Optimizer
+        Of the network.
+    batches : iterable of (images, labels, weight)
+        Of `Feed.draw_epoch`.
+    settings : Settings
+        Its ``lam`` and ``precision``.
+
+    Returns
+    -------
+    dict of str to float
+        Means over the images, as in the history of a `Run`.
+    """
+    where, dtype = loss.centers.device, loss.centers.dtype
+    sums = torch.zeros(5, device=where, dtype=dtype)
+    network.train()
+    for images, labels, weight in batches:
+        with autocast(settings.precision, where):
+            features, logits = network(images)
+        # Algorithm 1, line by line.
+        softmax = F.cross_entropy(_at_least_single(logits), labels)
+        intra, inter = loss.parts(features, labels)
+        total = softmax + settings.lam * (intra + inter)
+        loss.update(features.detach(), labels)
+        optimizer.zero_grad()
+        (weight * total).backward()
+        optimizer.step()
+
+        with torch.no_grad():
+            sums[:3] += torch.stack([softmax, intra, inter]) * len(labels)
+            sums[3] += (logits.argmax(1) == labels).sum()
+            sums[4] += len(labels)
+    # The only place where the training reads values back from the device.
+    processes.add_up(sums)
+    *losses, right = (sums[:4] / sums[4]).tolist()
+    loss.raise_on_faults()
+    if not all(map(math.isfinite, losses)):
+        raise FloatingPointError(
+            "the loss is no longer a finite number; lower lr (now "
+            f"{settings.lr}) or lam (now {settings.lam})"
+        )
+    names = ("softmax_loss", "intra_loss", "inter_loss")
+    return {**dict(zip(names, losses, strict=True)), "train_accuracy": 100 * right}
+
+
+def measure_epoch(
+    model: ExpressionNet,
+    centers: Tensor,
+    seen: Feed,
+    unseen: Feed,
+    settings: Settings,
+) -> dict[str, Any]:
+    """Return the rest of an epoch's entry in the history, and the centers themselves.
+
+    ``seen`` are the training images, ``unseen`` the validation images.
+    """
+    s = len(centers)
+    processes.share_buffers(model)
+    with autocast(settings.precision, centers.device):
+        features, _ = _predict_together(model, seen.images)
+        _, logits = _predict_together(model, unseen.images)
+    labels = seen.labels.to(features.device)
+    true = analysis.true_centers(features, labels, s)
+    similarity = analysis.similarity_table(features, labels, true)
+    matrix = analysis.confusion(unseen.labels.to(logits.device), logits.argmax(1), s)
+    return {
+        "validation_accuracy": analysis.accuracy(matrix),
+        "validation_mean_class_accuracy": analysis.mean_class_accuracy(matrix),
+        "intra": similarity.intra_mean,
+        "inter": similarity.inter,
+        "agreement": analysis.center_agreement(centers, true).tolist(),
+        "centers": centers.to("cpu", copy=True),
+        "true_centers": true.cpu(),
+    }
+
+
+def evaluate(
+    model: ExpressionNet, images: Tensor, batch_size: int = 500
+) -> tuple[Tensor, Tensor]:
+    """Return features (n, d) and logits (n, s) of uint8 images, on the CPU.
+
+    The model runs in evaluation mode, on the device it is on.
+    """
+    features, logits = _predict(model, images, batch_size)
+    return features.cpu(), logits.cpu()
+
+
+@torch.no_grad()
+def _predict(
+    model: ExpressionNet, images: Tensor, batch_size: int = 500
+) -> tuple[Tensor, Tensor]:
+    """Return features and logits where the model is, in float32 at least."""
+    where = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    parts = [model(normalize(part.to(where))) for part in images.split(batch_size)]
+    model.train(was_training)
+    features, logits = (torch.cat(rows) for rows in zip(*parts, strict=True))
+    return _at_least_single(features), _at_least_single(logits)
+
+
+def _predict_together(model: ExpressionNet, images: Tensor) -> tuple[Tensor, Tensor]:
+    """As `_predict`, each process on its part of the images; all get the whole."""
+    part, _ = processes.part_of(images)
+    features, logits = _predict(model, part)
+    n = len(images)
+    return processes.join_parts(features, n), processes.join_parts(logits, n)
+
+
+def _at_least_single(values: Tensor) -> Tensor:
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
+def prepare(
+    train: Faces, settings: Settings, where: torch.device
+) -> tuple[ExpressionNet, CenterBasedLoss, torch.optim.Optimizer, torch.Generator]:
+    """Make network, loss, optimizer, and the generator of all that is random later."""
+    model = initial_network(len(train.classes), settings).to(where)
+    model = model.to(memory_format=torch.channels_last)
+    generator = torch.Generator().manual_seed(settings.seed)
+    loss = make_loss(
+        settings.loss,
+        len(train.classes),
+        model.feature_dim,
+        alpha=settings.alpha,
+        rule=settings.rule,
+        init=settings.init,
+        generator=generator,
+    ).to(where)
+    optimizer = torch.optim.SGD(
+        model.parameters(),
+        lr=settings.lr,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+        fused=where.type == "cuda" or None,
+    )
+    return model, loss, optimizer, generator
+
+
+def check_training_data(train: Faces) -> None:
+    """Raise unless every class has a training image and every label is in range."""
+    equations.check_labels(train.labels, len(train.classes))
+    counts = torch.bincount(train.labels, minlength=len(train.classes))
+    empty = [train.classes[i] for i in (counts == 0).nonzero()[:, 0].tolist()]
+    if empty:
+        raise ValueError(
+            f"{train.name} has no training image of {', '.join(empty)}; add images of "
+            "it, use more images (size), or take the class out of the data"
+        )
+
+
+def _identify(train: Faces, validation: Faces, settings: Settings) -> dict[str, Any]:
+    """Return what a checkpoint must have in common with the training that takes it."""
+    return {
+        **asdict(settings),
+        "training images": train.fingerprint,
+        "validation images": validation.fingerprint,
+    }
+
+
+def _go_back(
+    folder: str | Path,
+    of: dict[str, Any],
+    parts: dict[str, Any],
+    generator: torch.Generator,
+) -> tuple[dict[str, list[Any]], float]:
+    """Go back to the newest checkpoint, if any; return history and seconds so far.
+
+    Raises ValueError if it is one of other settings or images, or none can be read.
+    """
+    content = checkpoints.load(folder)
+    if content is None:
+        return {}, 0.0
+    for name, here in of.items():
+        if (there := content["of"].get(name)) != here:
+            raise ValueError(
+                f"{folder} holds checkpoints of another run: {name} is {there!r} "
+                f"there and {here!r} here; use the same values, or another folder"
+            )
+    for name, part in parts.items():
+        part.load_state_dict(content[name])
+    generator.set_state(content["generator"])
+    return content["history"], content["seconds"]
+
+
+def _make_bar(done: int, settings: Settings, wanted: bool) -> tqdm:
+    """Return a progress bar over the epochs, silent where nobody looks."""
+    kernel = type(sys.stdout).__module__.startswith("ipykernel")
+    return tqdm(
+        range(done, settings.epochs),
+        initial=done,
+        total=settings.epochs,
+        desc=describe(settings),
+        disable=not (wanted and (kernel or sys.stdout.isatty())),
+        file=sys.stdout,
+        leave=False,
+        mininterval=5,
+    )
+
+
+def _describe_data(train: Faces) -> dict[str, Any]:
+    return {
+        "name": train.name,
+        "classes": list(train.classes),
+        "fingerprint": train.fingerprint,
+        "count": len(train.labels),
+    }
+
+
+def _describe_origin(
+    settings: Settings, where: torch.device, seen: Feed, sync_batch_norm: bool
+) -> dict[str, Any]:
+    return {
+        **provenance.provenance(device=str(where)),
+        "start": start_in_words(settings.weights, settings.arch),
+        "precision": pick_precision(settings.precision, where),
+        "processes": processes.world_size(),
+        "batch_norm": "joined" if sync_batch_norm else "of each process",
+        "images": "on the device" if seen.resident else "streamed",
+    }
