@@ -14,7 +14,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from fersep_book import figures
+from fersep_book.figures.style import DPI, png
+
+Draw = Callable[[Any], tuple[Figure, str]]
 
 #: Dots per inch of a frame: a page holds many of them.
 FRAME_DPI = 80
@@ -36,16 +38,12 @@ ON_INPUT = (
 )
 
 
-def explore(
-    values: Sequence[Any],
-    draw: Callable[[Any], tuple[Figure, str]],
-    label: str,
-) -> None:
+def explore(values: Sequence[Any], draw: Draw, label: str) -> None:
     """Show one figure with a slider.
 
-    With the environment variable ``FERSEP_STATIC=1`` the output is HTML that holds one
-    prepared frame for each value and works without kernel, library or network.
-    Otherwise it is an ipywidgets slider that draws in the kernel.
+    With the environment variable ``FERSEP_STATIC=1`` it is HTML that holds a prepared
+    frame for each value and works without kernel, library or network; otherwise it is
+    an ipywidgets slider that draws in the kernel.
 
     Parameters
     ----------
@@ -61,19 +59,19 @@ def explore(
     ValueError
         If there is no value.
     """
-    from IPython.display import HTML, display
-
-    values = list(values)
-    if not values:
+    frames = [(_text(value), value) for value in values]
+    if not frames:
         raise ValueError("explore needs at least one value for its slider, got none")
     if os.environ.get("FERSEP_STATIC") == "1":
-        display(HTML(static_html(values, draw, label)))
+        _show_frames(draw, frames, label, _range)
     else:
-        display(_live_slider(values, draw, label))
+        look = {"style": {"description_width": "initial"}, "layout": {"width": "95%"}}
+        slider = _widget(label, [value for _, value in frames], as_list=False, **look)
+        _show_live(draw, slider, {}, {})
 
 
 def panel(
-    draw: Callable[[dict[str, Any]], tuple[Figure, str]],
+    draw: Draw,
     controls: Mapping[str, Sequence[Any]],
     presets: Mapping[str, Mapping[str, Any]],
     label: str,
@@ -104,42 +102,41 @@ def panel(
     ValueError
         If there is no control or no preset, if a control has fewer than two stops, or
         if a preset names an unknown control or a value that is no stop of its control.
-
-    Examples
-    --------
-    ::
-
-        panel(
-            lambda v: figures.some_figure(v["λ"], v["rule"]),
-            {"λ": (0.0, 0.1, 0.9), "rule": ("exact", "published")},
-            {"softmax alone": {}, "the paper": {"λ": 0.9, "rule": "published"}},
-            "Setting",
-        )
     """
-    from IPython.display import HTML, display
-
     _check_panel(controls, presets)
     if os.environ.get("FERSEP_STATIC") == "1":
-        display(HTML(static_panel(draw, controls, presets, label)))
-    else:
-        display(_live_panel(draw, controls, presets, label))
+        first = {name: stops[0] for name, stops in controls.items()}
+        frames = [(title, first | dict(preset)) for title, preset in presets.items()]
+        _show_frames(draw, frames, label, _list)
+        return
+    wide = {"style": {"description_width": "initial"}}
+    chooser = _widget(label, [*presets, BY_HAND], as_list=True, **wide)
+    # Labels of one width, so that the sliders stand in columns.
+    longest = max(map(len, controls))
+    look = {
+        "style": {"description_width": f"{longest}ch"},
+        "layout": {"width": f"calc({longest}ch + 11rem)"},
+    }
+    dials = {}
+    for name, stops in controls.items():
+        words = all(isinstance(stop, str) for stop in stops)
+        dials[name] = _widget(name, stops, as_list=words, **look)
+    _show_live(draw, chooser, dials, presets)
 
 
 def _check_panel(
-    controls: Mapping[str, Sequence[Any]],
-    presets: Mapping[str, Mapping[str, Any]],
+    controls: Mapping[str, Sequence[Any]], presets: Mapping[str, Mapping[str, Any]]
 ) -> None:
-    if not controls:
-        raise ValueError("panel needs at least one control, got none")
-    if not presets:
-        raise ValueError("panel needs at least one preset to start from, got none")
+    for word, given in (("control", controls), ("preset", presets)):
+        if not given:
+            raise ValueError(f"panel needs at least one {word}, got none")
     for name, stops in controls.items():
         if len(stops) < 2:
             raise ValueError(
                 f"the control {name!r} needs at least two stops, got {list(stops)}"
             )
-    for title, chosen in presets.items():
-        for name, value in chosen.items():
+    for title, preset in presets.items():
+        for name, value in preset.items():
             if name not in controls:
                 raise ValueError(
                     f"the preset {title!r} sets {name!r}, which is no control; the "
@@ -152,132 +149,78 @@ def _check_panel(
                 )
 
 
-def static_html(
-    values: Sequence[Any],
-    draw: Callable[[Any], tuple[Figure, str]],
+# In the book: prepared frames.
+
+
+def _show_frames(
+    draw: Draw,
+    frames: Sequence[tuple[str, Any]],
     label: str,
-) -> str:
-    """The HTML of one figure with a prepared frame for each value."""
-    texts = [_text(value) for value in values]
-    control = (
-        f'<input type="range" min="0" max="{len(values) - 1}" step="1" value="0" '
-        f'autocomplete="off" aria-valuetext="{html.escape(texts[0])}" '
+    control: Callable[[list[str]], str],
+) -> None:
+    """Show one prepared frame for each (text, value) under a control."""
+    from IPython.display import HTML, display
+
+    pictures = [_image(*draw(value), text, FRAME_DPI) for text, value in frames]
+    pictures[1:] = [each.replace("<img ", "<img hidden ", 1) for each in pictures[1:]]
+    lines = [
+        '<div class="fersep-explore" style="background:#fff;color:#222;'
+        'color-scheme:light;padding:0.5rem;">',
+        '<div style="display:flex;flex-wrap:wrap;gap:0.75rem;align-items:center;">',
+        f'<label style="flex:1 1 16rem;">{html.escape(label)} ',
+        control([html.escape(text) for text, _ in frames]),
+        "</div>",
+        *pictures,
+        "</div>",
+    ]
+    display(HTML("\n".join(lines)))
+
+
+def _range(texts: list[str]) -> str:
+    """The end of a label: a slider over the frames, and the words that it announces."""
+    return (
+        f'<input type="range" min="0" max="{len(texts) - 1}" step="1" value="0" '
+        f'autocomplete="off" aria-valuetext="{texts[0]}" '
         f'style="width:100%;min-height:1.5rem;" oninput="{html.escape(ON_INPUT)}">'
+        f'</label>\n<span aria-live="polite" style="min-width:6rem;">{texts[0]}</span>'
     )
-    frames = [
-        _image(*draw(value), text, hidden=i > 0, dpi=FRAME_DPI)
-        for i, (value, text) in enumerate(zip(values, texts, strict=True))
-    ]
-    live = (
-        '<span aria-live="polite" style="min-width:6rem;">'
-        f"{html.escape(texts[0])}</span>"
-    )
-    return _static_box(label, control, live, frames)
 
 
-def static_panel(
-    draw: Callable[[dict[str, Any]], tuple[Figure, str]],
-    controls: Mapping[str, Sequence[Any]],
-    presets: Mapping[str, Mapping[str, Any]],
-    label: str,
-) -> str:
-    """The HTML of one figure with a prepared frame for each preset."""
-    options = "".join(
-        f'<option value="{i}">{html.escape(title)}</option>'
-        for i, title in enumerate(presets)
-    )
-    control = (
+def _list(texts: list[str]) -> str:
+    """The end of a label: a list of the frames."""
+    options = "".join(f'<option value="{i}">{t}</option>' for i, t in enumerate(texts))
+    return (
         '<select autocomplete="off" style="min-height:1.5rem;font:inherit;" '
-        f'oninput="{html.escape(ON_CHOICE)}">{options}</select>'
-    )
-    first = {name: stops[0] for name, stops in controls.items()}
-    frames = [
-        _image(*draw(first | dict(chosen)), title, hidden=i > 0, dpi=FRAME_DPI)
-        for i, (title, chosen) in enumerate(presets.items())
-    ]
-    return _static_box(label, control, "", frames)
-
-
-def _static_box(label: str, control: str, live: str, frames: Sequence[str]) -> str:
-    return "\n".join(
-        [
-            '<div class="fersep-explore" style="background:#fff;color:#222;'
-            "color-scheme:light;"
-            'padding:0.5rem;">',
-            '<div style="display:flex;flex-wrap:wrap;gap:0.75rem;align-items:center;">',
-            f'<label style="flex:1 1 16rem;">{html.escape(label)} {control}</label>',
-            live,
-            "</div>",
-            *frames,
-            "</div>",
-        ]
+        f'oninput="{html.escape(ON_CHOICE)}">{options}</select></label>'
     )
 
 
-def _live_slider(
-    values: Sequence[Any],
-    draw: Callable[[Any], tuple[Figure, str]],
-    label: str,
-) -> Any:
-    import ipywidgets as widgets
-
-    slider = _slider(
-        label,
-        values,
-        style={"description_width": "initial"},
-        layout={"width": "95%"},
-    )
-    # widgets.Image has no alternative text, so the picture is written as HTML.
-    picture = widgets.HTML()
-
-    def redraw(value: Any) -> None:
-        picture.value = _image(*draw(value), _text(value), dpi=figures.DPI)
-
-    slider.observe(lambda change: redraw(change["new"]), names="value")
-    redraw(slider.value)
-    return widgets.VBox([slider, picture])
+# In Jupyter: widgets. Their image has no alternative text, so it is written as HTML.
 
 
-def _live_panel(
-    draw: Callable[[dict[str, Any]], tuple[Figure, str]],
-    controls: Mapping[str, Sequence[Any]],
+def _show_live(
+    draw: Draw,
+    chooser: Any,
+    dials: Mapping[str, Any],
     presets: Mapping[str, Mapping[str, Any]],
-    label: str,
-) -> Any:
+) -> None:
+    """Show a figure of the choice, or of the dials that a choice moves all at once."""
     import ipywidgets as widgets
+    from IPython.display import display
 
-    chooser = widgets.Dropdown(
-        options=[*presets, BY_HAND],
-        description=label,
-        style={"description_width": "initial"},
-    )
-    # Labels of one width, so that the sliders stand in columns.
-    longest = max(map(len, controls))
-    look: dict[str, Any] = {
-        "style": {"description_width": f"{longest}ch"},
-        "layout": {"width": f"calc({longest}ch + 11rem)"},
-    }
-    dials = {}
-    for name, stops in controls.items():
-        if all(isinstance(stop, str) for stop in stops):
-            dials[name] = widgets.Dropdown(
-                options=list(stops), description=name, **look
-            )
-        else:
-            dials[name] = _slider(name, stops, **look)
     picture = widgets.HTML()
     moving_all = False
 
     def redraw() -> None:
-        values = {name: dial.value for name, dial in dials.items()}
-        picture.value = _image(*draw(values), chooser.value, dpi=figures.DPI)
+        turned = {name: dial.value for name, dial in dials.items()}
+        picture.value = _image(*draw(turned or chooser.value), chooser.label, DPI)
 
-    def choose(change: Any) -> None:
+    def choose(_: Any = None) -> None:
         nonlocal moving_all
-        if change["new"] == BY_HAND:
+        if chooser.label == BY_HAND:
             return
         moving_all = True
-        for name, value in presets[change["new"]].items():
+        for name, value in presets.get(chooser.label, {}).items():
             dials[name].value = value
         moving_all = False
         redraw()
@@ -290,32 +233,26 @@ def _live_panel(
     chooser.observe(choose, names="value")
     for dial in dials.values():
         dial.observe(turn, names="value")
-    choose({"new": next(iter(presets))})
-    wrapped = widgets.Layout(flex_flow="row wrap")
-    return widgets.VBox(
-        [chooser, widgets.Box(list(dials.values()), layout=wrapped), picture]
-    )
+    choose()
+    rows = widgets.Box(list(dials.values()), layout={"flex_flow": "row wrap"})
+    display(widgets.VBox([chooser, *([rows] if dials else []), picture]))
 
 
-def _slider(label: str, stops: Sequence[Any], **look: Any) -> Any:
+def _widget(label: str, stops: Sequence[Any], *, as_list: bool, **look: Any) -> Any:
     import ipywidgets as widgets
 
-    return widgets.SelectionSlider(
-        options=[(_text(stop), stop) for stop in stops],
-        description=label,
-        continuous_update=False,
-        **look,
-    )
+    options = [(_text(stop), stop) for stop in stops]
+    if as_list:
+        return widgets.Dropdown(options=options, description=label, **look)
+    look["continuous_update"] = False
+    return widgets.SelectionSlider(options=options, description=label, **look)
 
 
-def _image(
-    figure: Figure, alt: str, text: str, *, hidden: bool = False, dpi: int
-) -> str:
-    data = base64.b64encode(figures.png(figure, dpi=dpi)).decode()
+def _image(figure: Figure, alt: str, text: str, dpi: int) -> str:
+    data = base64.b64encode(png(figure, dpi=dpi)).decode()
     return (
-        f'<img {"hidden " if hidden else ""}alt="{html.escape(alt)}" '
-        f'data-value="{html.escape(text)}" style="max-width:100%;" '
-        f'src="data:image/png;base64,{data}">'
+        f'<img alt="{html.escape(alt)}" data-value="{html.escape(text)}" '
+        f'style="max-width:100%;" src="data:image/png;base64,{data}">'
     )
 
 

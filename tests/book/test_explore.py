@@ -43,16 +43,33 @@ class Page(HTMLParser):
 
 
 @pytest.fixture
-def page():
-    return Page(explore.static_html([0.5, 1.0, "λ = 5"], draw, "Strength & <sign>"))
+def output(monkeypatch):
+    """Run a call in the book ("1") or in Jupyter, and return what it displays."""
+
+    def run(static, call, *args):
+        shown = []
+        monkeypatch.setenv("FERSEP_STATIC", static)
+        monkeypatch.setattr("IPython.display.display", shown.append)
+        call(*args)
+        return shown[0]
+
+    return run
 
 
-def test_html_is_balanced_with_one_native_slider(page):
+@pytest.fixture
+def page(output):
+    stops = [0.5, 1.0, "λ = 5"]
+    return Page(output("1", explore.explore, stops, draw, "Strength & <sign>").data)
+
+
+def test_html_is_balanced_with_one_native_slider_that_announces_its_value(page):
     assert page.open == []
     (slider,) = page.all("input")
     assert slider["type"] == "range"
     assert (slider["min"], slider["max"], slider["value"]) == ("0", "2", "0")
     assert slider["aria-valuetext"] == "0.5"
+    live = [attrs for _, attrs, _ in page.elements if "aria-live" in attrs]
+    assert [attrs["aria-live"] for attrs in live] == ["polite"]
 
 
 def test_slider_has_a_label_around_it(page):
@@ -74,40 +91,21 @@ def test_one_frame_per_value_with_its_own_text(page):
         Image.open(io.BytesIO(base64.b64decode(data))).verify()
 
 
-def test_value_is_announced(page):
-    live = [attrs for _, attrs, _ in page.elements if "aria-live" in attrs]
-    assert [attrs["aria-live"] for attrs in live] == ["polite"]
-
-
-def test_nothing_is_fetched_and_ids_cannot_clash(page):
-    html = explore.static_html([1, 2], draw, "x")
-    assert "http" not in html
-    assert "<script" not in html
+def test_nothing_is_fetched_ids_cannot_clash_and_frames_are_small(page, output):
+    data = output("1", explore.explore, range(9), draw, "x").data
+    assert "http" not in data
+    assert "<script" not in data
+    assert len(data) < 300_000
     for _, attrs, _ in page.elements:
-        assert "id" not in attrs
-        assert not {"href", "srcset"} & set(attrs)
+        assert not {"id", "href", "srcset"} & set(attrs)
 
 
-def test_frames_are_small():
-    html = explore.static_html(range(9), draw, "x")
-    assert len(html) < 300_000
-
-
-@pytest.mark.parametrize("static", ["1", "0"])
-def test_the_environment_chooses_frames_or_live(monkeypatch, static):
-    shown = []
-    monkeypatch.setenv("FERSEP_STATIC", static)
-    monkeypatch.setattr("IPython.display.display", shown.append)
-    explore.explore([1, 2], draw, "x")
-    (output,) = shown
-    if static == "1":
-        assert "fersep-explore" in output.data
-    else:
-        slider, picture = output.children
-        assert slider.description == "x"
-        assert "The value is 1" in picture.value
-        slider.value = 2
-        assert "The value is 2" in picture.value
+def test_a_live_slider_redraws(output):
+    slider, picture = output("0", explore.explore, [1, 2], draw, "x").children
+    assert slider.description == "x"
+    assert "The value is 1" in picture.value
+    slider.value = 2
+    assert "The value is 2" in picture.value
 
 
 def test_a_slider_without_stops_is_refused():
@@ -127,8 +125,9 @@ def draw_values(values):
     return draw(", ".join(f"{name}={value}" for name, value in values.items()))
 
 
-def test_a_panel_in_the_book_lists_its_presets_with_one_frame_each():
-    page = Page(explore.static_panel(draw_values, CONTROLS, PRESETS, "Setting & rule"))
+def test_a_panel_in_the_book_lists_its_presets_with_one_frame_each(output):
+    given = draw_values, CONTROLS, PRESETS, "Setting & rule"
+    page = Page(output("1", explore.panel, *given).data)
     assert page.open == []
     assert len(page.all("select")) == 1
     around = next(path for tag, _, path in page.elements if tag == "select")
@@ -145,12 +144,9 @@ def test_a_panel_in_the_book_lists_its_presets_with_one_frame_each():
 
 
 @pytest.fixture
-def live(monkeypatch):
-    shown = []
-    monkeypatch.delenv("FERSEP_STATIC", raising=False)
-    monkeypatch.setattr("IPython.display.display", shown.append)
-    explore.panel(draw_values, CONTROLS, PRESETS, "Setting")
-    chooser, dials, picture = shown[0].children
+def live(output):
+    box = output("0", explore.panel, draw_values, CONTROLS, PRESETS, "Setting")
+    chooser, dials, picture = box.children
     return chooser, {dial.description: dial for dial in dials.children}, picture
 
 
@@ -177,18 +173,16 @@ def test_a_preset_moves_its_controls_and_leaves_the_others(live):
     assert chooser.value == "the paper's"
 
 
-def test_a_preset_draws_once(monkeypatch):
-    drawn, shown = [], []
-    monkeypatch.delenv("FERSEP_STATIC", raising=False)
-    monkeypatch.setattr("IPython.display.display", shown.append)
+def test_a_preset_draws_once(output):
+    values = []
 
-    def counted(values):
-        drawn.append(dict(values))
-        return draw_values(values)
+    def counted(given):
+        values.append(given)
+        return draw_values(given)
 
-    explore.panel(counted, CONTROLS, PRESETS, "Setting")
-    shown[0].children[0].value = "the paper's"
-    assert len(drawn) == 2
+    box = output("0", explore.panel, counted, CONTROLS, PRESETS, "Setting")
+    box.children[0].value = "the paper's"
+    assert len(values) == 2
 
 
 @pytest.mark.parametrize(
