@@ -1,4 +1,4 @@
-"""fersep: the separate loss for facial expression recognition, and its book.
+"""fersep: the separate loss for facial expression recognition.
 
 The paper is Li, Lu, Li and Lu, *Separate Loss for Basic and Compound Facial
 Expression Recognition in the Wild*, ACML 2019. Its equations are the functions of

@@ -16,11 +16,11 @@ from fersep.training.runs import Run
 from fersep.training.settings import Settings, describe
 
 DESCRIPTION = """\
-Train one network by Algorithm 1 and save it as a folder that the book's chapters read:
+Train one network by Algorithm 1 and save it as a folder:
 
   python -m fersep train --data folder --root my_faces --out my_run
-  papermill book/08_training.ipynb mine.ipynb -p data folder -p root my_faces \\
-      -p run my_run
+
+`fersep.training.Run.load("my_run")` reads it back; its run.json and history.csv are text.
 
 Several GPUs, or several processes on a CPU, train one network together:
 
