@@ -20,7 +20,7 @@ Train one network by Algorithm 1 and save it as a folder:
 
   python -m fersep train --data folder --root my_faces --out my_run
 
-`fersep.training.Run.load("my_run")` reads it back; its run.json and history.csv are text.
+`fersep.training.Run.load("my_run")` reads it back; run.json and history.csv are text.
 
 Several GPUs, or several processes on a CPU, train one network together:
 
