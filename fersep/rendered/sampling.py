@@ -1,0 +1,174 @@
+"""Who is on image i and how it is taken, from numbers that only a hash makes.
+
+Every number follows from (seed, index), so that one image never depends on how many are
+asked for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fersep.data import DataError
+from fersep.data.classes import RAF_DB_BASIC, RAF_DB_COMPOUND
+
+#: What a person is made of; every entry is a number from 0 to 1. Sex goes from a
+#: woman's to a man's face: jaw, brows, lips, lashes, hair and beard.
+PERSON = (
+    "skin", "blush", "width", "jaw", "hair", "hair_tone", "hairline", "length",
+    "fringe", "part", "brow_height", "brow_thickness", "brow_arch", "eye_size",
+    "eye_color", "eye_space", "eye_tilt", "nose_length", "nose_width", "mouth_width",
+    "lip", "lip_color", "beard", "glasses", "age", "shirt", "sex",
+)  # fmt: skip
+
+#: What a view is made of. Angles are in radians, shifts in half picture sides; shadow
+#: is how dark a cast shadow is, compression how coarse a stored picture is.
+VIEW = (
+    "yaw", "pitch", "roll", "zoom", "shift_x", "shift_y", "light_x", "light_y",
+    "contrast", "brightness", "warmth", "blur", "noise", "grey", "occluder",
+    "occluder_x", "occluder_y", "gaze_x", "gaze_y", "back_1", "back_2", "back_3",
+    "shadow", "shadow_turn", "shadow_at", "compression",
+)  # fmt: skip
+
+#: Spread of each part of a view; shares of grey, occluded, shadowed and compressed
+#: images; intensity of the weakest shown unit; probability of a stray unit, which the
+#: table does not list: it leaves out what fewer than a fifth of the people show.
+_SPREADS = {
+    "yaw": (0.1, 0.33, 0.45), "pitch": (0.06, 0.11, 0.22), "roll": (0.06, 0.12, 0.25),
+    "zoom": (0.04, 0.09, 0.14), "shift": (0.03, 0.06, 0.1), "light": (0.3, 1.0, 1.2),
+    "contrast": (0.1, 0.3, 0.4), "brightness": (0.08, 0.14, 0.25),
+    "warmth": (0.05, 0.1, 0.2), "blur": (0.0, 1.25, 1.5), "noise": (0.01, 0.065, 0.09),
+    "grey": (0.0, 0.1, 0.2), "occluder": (0.0, 0.5, 0.6), "stray": (0.0, 0.045, 0.1),
+    "weakest": (0.4, 0.25, 0.2), "shadow": (0.0, 0.45, 0.55),
+    "compression": (0.0, 0.4, 0.5),
+}  # fmt: skip
+
+DIFFICULTIES: dict[str, dict[str, float]] = {
+    name: {part: spread[i] for part, spread in _SPREADS.items()}
+    for i, name in enumerate(("easy", "default", "hard"))
+}
+
+#: The data set whose class sizes each rendered one has.
+MODELS = {"rendered_basic": RAF_DB_BASIC, "rendered_compound": RAF_DB_COMPOUND}
+
+#: All images of RAF-DB, training and test.
+FULL_SIZE = {name: sum(map(sum, counts)) for name, counts in MODELS.items()}
+
+IMAGES_PER_PERSON = 6
+
+
+def check_choice(option: str, value: str, known: Collection[str]) -> None:
+    """Raise `DataError` for a value that an option does not have."""
+    if value not in known:
+        raise DataError(f"{option} must be one of {', '.join(known)}; got {value!r}")
+
+
+def spreads(difficulty: str) -> dict[str, float]:
+    """Return how far each part of a face or view goes at a difficulty."""
+    check_choice("difficulty", difficulty, DIFFICULTIES)
+    return DIFFICULTIES[difficulty]
+
+
+def mix(z: Tensor) -> Tensor:
+    """Return splitmix64 of int64 numbers; products wrap around."""
+    z = z + -7046029254386353131
+    z = (z ^ (z >> 30 & 0x3FFFFFFFF)) * -4658895280553007687
+    z = (z ^ (z >> 27 & 0x1FFFFFFFFF)) * -7723592293110705685
+    return z ^ (z >> 31 & 0x1FFFFFFFF)
+
+
+def uniform(seed: int, stream: int, counters: Tensor, columns: int) -> Tensor:
+    """Return uniform numbers (n, columns) for counters (n,) int64.
+
+    They depend on seed, stream, counter and column only, and are multiples of 2^-24 in
+    [0, 1).
+    """
+    column = torch.arange(columns, device=counters.device)
+    z = mix(torch.full_like(counters, seed * 1_000_003 + stream))
+    z = mix(z + counters)[:, None] + column
+    return (mix(z) >> 40 & 0xFFFFFF).float() / 2**24
+
+
+def people(seed: int, persons: Tensor) -> Tensor:
+    """Return persons of given numbers (n,) int64: (n, 27) in [0, 1), see `PERSON`."""
+    return uniform(seed, 1, persons, len(PERSON))
+
+
+def persons_of(index: Tensor, identity: str = "varied") -> Tensor:
+    """Return who is on each image; with "frozen" person 0 is on all of them."""
+    check_choice("identity", identity, ("varied", "frozen"))
+    persons = index // IMAGES_PER_PERSON
+    return torch.zeros_like(persons) if identity == "frozen" else persons
+
+
+def front_view(n: int = 1) -> Tensor:
+    """Return n views (n, 26) from straight ahead in soft light, nothing in the way."""
+    view = torch.zeros(n, len(VIEW))
+    for name, value in {"light_x": -0.3, "light_y": -0.4, "back_1": 0.6}.items():
+        view[:, VIEW.index(name)] = value
+    return view
+
+
+def views(seed: int, index: Tensor, difficulty: str) -> Tensor:
+    """Draw the views of images (n,) int64: (n, 26), see `VIEW`."""
+    spread = spreads(difficulty)
+    flat = uniform(seed, 4, index, len(VIEW))
+    bell = flat + uniform(seed, 5, index, len(VIEW)) - 1
+    view = dict(zip(VIEW, flat.T, strict=True))
+    around = dict(zip(VIEW, bell.T, strict=True))
+    for name in ("yaw", "pitch", "roll", "zoom", "shift_x", "shift_y", "light_x"):
+        view[name] = around[name] * 2 * spread[name.partition("_")[0]]
+    view["light_y"] = -0.4 + around["light_y"] * spread["light"]
+    for name in ("gaze_x", "gaze_y", "occluder_x", "occluder_y"):
+        view[name] = around[name]
+    for name in ("contrast", "brightness", "warmth"):
+        view[name] = (2 * view[name] - 1) * spread[name]
+    for name in ("blur", "noise"):
+        view[name] = view[name] ** 2 * spread[name]
+    view["grey"] = (view["grey"] < spread["grey"]).float()
+    # Above 0 there is one, and the number says how large or strong it is.
+    for name in ("occluder", "shadow", "compression"):
+        share, drawn = spread[name], view[name]
+        view[name] = (drawn < share) * (0.3 + 0.7 * drawn / max(share, 1e-6))
+    view["shadow_turn"] = 2 * math.pi * view["shadow_turn"]
+    view["shadow_at"] = 0.8 * view["shadow_at"] - 0.2
+    return torch.stack([view[name] for name in VIEW], 1)
+
+
+def class_counts(name: str, counts: str = "raf") -> tuple[int, ...]:
+    """Return how often each class comes, in proportion.
+
+    As in RAF-DB ("raf"), all alike ("balanced"), or RAF-DB's with two classes changed
+    about ("swapped"): happy and fear, or the most and the least frequent of the
+    compound classes. `DataError` if ``counts`` is none of these.
+    """
+    check_choice("counts", counts, ("raf", "balanced", "swapped"))
+    own = list(MODELS[name][0])
+    if counts == "balanced":
+        return (1,) * len(own)
+    if counts == "swapped":
+        # In the basic set happy is the most and fear the least frequent class too.
+        most, least = own.index(max(own)), own.index(min(own))
+        own[most], own[least] = own[least], own[most]
+    return tuple(own)
+
+
+def labels_of(name: str, size: int, counts: str = "raf") -> Tensor:
+    """Return the labels (size,) of the first images of a data set.
+
+    Classes come in the proportions of `class_counts`. The first three rounds show every
+    class, so that each can stand in every split.
+    """
+    own = np.asarray(class_counts(name, counts), dtype=float)
+    share = own / own.sum()
+    seen = np.zeros(len(share))
+    labels = np.arange(size) % len(share)
+    for i in range(size):
+        if i >= 3 * len(share):
+            labels[i] = np.argmax(share * (i + 1) - seen)
+        seen[labels[i]] += 1
+    return torch.from_numpy(labels)
