@@ -1,4 +1,4 @@
-"""Every data set of the book behind one call.
+"""Every data set behind one call.
 
 Images are uint8 tensors (n, 3, size, size), labels int64, classes in the paper's order.
 Splits are disjoint by group: a person, and images that are nearly the same, stand on
@@ -18,12 +18,13 @@ from typing import Any
 
 from fersep.data.classes import BASIC_CLASSES, COMPOUND_CLASSES
 from fersep.data.files import check_root
-from fersep.data.photographs import Photographs, open_photographs
-from fersep.data.types import SPLITS, Card, DataError, Faces, Survey
+from fersep.data.images import open_photographs
+from fersep.data.photographs import Photographs
+from fersep.data.types import SPLITS, Card, DataError, Faces
 
 __all__ = [
     "BASIC_CLASSES", "COMPOUND_CLASSES", "NAMES", "SPLITS", "Card", "DataError",
-    "Faces", "Survey", "is_rendered", "load", "load_splits", "survey", "whole",
+    "Faces", "Photographs", "is_rendered", "load", "load_splits", "survey", "whole",
 ]  # fmt: skip
 
 #: Data set -> the module that loads it.
@@ -92,7 +93,7 @@ def _load(
     if is_rendered(name):
         module = import_module(NAMES[name])
         return [module.load(name, root or None, split, **options) for split in splits]
-    photographs = _open(name, root, options.get("image_size", 48))
+    photographs = survey(name, root, options.get("image_size", 48))
     return photographs.make_splits(
         splits, options.get("size", 0), options.get("seed", 0)
     )
@@ -114,16 +115,6 @@ def _check_options(name: str, options: dict[str, Any]) -> None:
             raise DataError(f"image_size must be at least 8 pixels, got {value}")
         if value < 0:
             raise DataError(f"{option} must be 0 or more, got {value}")
-
-
-def _open(name: str, root: str | Path | None, image_size: int) -> Photographs:
-    if name not in NAMES or is_rendered(name):
-        known = ", ".join(n for n in NAMES if not is_rendered(n))
-        raise DataError(f"a set of photographs is one of {known}; got {name!r}")
-    module = import_module(NAMES[name])
-    folder = check_root(name, root)
-    listing = module.list_images(name, folder)
-    return open_photographs(name, folder, listing, module.CARD, image_size)
 
 
 def load_splits(
@@ -174,15 +165,21 @@ def whole(name: str, root: str | Path | None, *, image_size: int = 48) -> Faces:
     DataError
         As `load`; rendered faces have no files.
     """
-    return _open(name, root, image_size).make_whole()
+    return survey(name, root, image_size).make_whole()
 
 
-def survey(name: str, root: str | Path | None, image_size: int = 48) -> Survey:
-    """Say what a folder holds of a set of photographs, and what is left out and why.
+def survey(name: str, root: str | Path | None, image_size: int = 48) -> Photographs:
+    """Open a set of photographs: what is there, and what is left out and why.
 
     Raises
     ------
     DataError
         As `load`; rendered faces have no files.
     """
-    return _open(name, root, image_size).count()
+    if name not in NAMES or is_rendered(name):
+        known = ", ".join(n for n in NAMES if not is_rendered(n))
+        raise DataError(f"a set of photographs is one of {known}; got {name!r}")
+    module = import_module(NAMES[name])
+    folder = check_root(name, root)
+    listing = module.list_images(name, folder)
+    return open_photographs(name, folder, listing, module.CARD, image_size)

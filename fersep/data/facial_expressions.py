@@ -11,23 +11,19 @@ from collections import defaultdict
 from pathlib import Path
 
 from fersep.data.classes import BASIC_CLASSES
-from fersep.data.files import (
-    Files,
-    merge_rows,
-    no_file_reason,
-    read_table,
-    say_skipped,
-)
-from fersep.data.types import Card, Counts, DataError, Listing, Skipped
+from fersep.data.files import Files, merge_rows, no_file_reason
+from fersep.data.rows import Photo, make_listing, read_rows, skip
+from fersep.data.types import Card, DataError, Listing, Skipped
 
-EMOTIONS = {
-    "neutral": 0,
-    "happiness": 1,
-    "sadness": 2,
-    "surprise": 3,
-    "fear": 4,
-    "anger": 5,
-    "disgust": 6,
+#: Label in the legend -> class.
+CODES = {
+    "neutral": "NE",
+    "happiness": "HA",
+    "sadness": "SA",
+    "surprise": "SU",
+    "fear": "FE",
+    "anger": "AN",
+    "disgust": "DI",
 }
 
 CARD = Card(
@@ -46,9 +42,6 @@ CARD = Card(
 )
 
 
-PUBLISHED: dict[str, Counts] = {}
-
-
 def list_images(name: str, root: Path) -> Listing:
     """Read the legend: which images are used, with which label and person.
 
@@ -60,51 +53,34 @@ def list_images(name: str, root: Path) -> Listing:
     DataError
         If the legend or the images are missing or no row is usable.
     """
+    advice = f"give the root of a copy of {CARD.source}"
     legend = root / "data" / "legend.csv"
     if not legend.is_file():
-        raise DataError(_missing(legend))
+        raise DataError(f"{legend} is missing; {advice}")
     skipped: Skipped = defaultdict(list)
-    table = read_table(legend, ("image", "emotion"))
-    if not (root / "images").is_dir():
-        raise DataError(_missing(root / "images"))
-    files = Files(root / "images", root, skipped)
+    files = Files(root / "images", root, skipped, advice=advice)
     said: dict[str, list[tuple[str, str]]] = {}
-    named: set[str] = set()
-    for number, row in enumerate(table, start=2):
+    for number, row in read_rows(legend, ("image", "emotion")):
         line = f"line {number}: {row['image']}, {row['emotion']}"
         emotion = row["emotion"].lower()
         image = files.find(row["image"])
-        named.add(image or "")
-        if emotion == "contempt":
-            skipped["contempt, not one of the paper's classes"].append(line)
-        elif emotion not in EMOTIONS:
-            skipped["unknown label"].append(line)
-        elif not image:
-            skipped[no_file_reason(row["image"])].append(line)
-        else:
-            said.setdefault(image, []).append((line, emotion))
-    known = dict(sorted(merge_rows(said, skipped).items()))
-    others = [f"images/{name}" for name in files.paths if name not in named]
+        reasons = {
+            "contempt, not one of the paper's classes": emotion == "contempt",
+            "unknown label": emotion not in CODES,
+            no_file_reason(row["image"]): not image,
+        }
+        if not skip(skipped, line, reasons):
+            said.setdefault(image, []).append((line, CODES[emotion]))
+    known = sorted(merge_rows(said, skipped).items())
+    others = [f"images/{image}" for image in files.not_found()]
     skipped["image file without a row"].extend(others)
-    if not known:
-        raise DataError(
-            f"{root} has no image with a usable row in {legend.name}"
-            f"{say_skipped(skipped)}; give the root of a copy of {CARD.source}"
-        )
-    return Listing(
-        [files.paths[image] for image in known],
-        [EMOTIONS[emotion] for emotion in known.values()],
-        [person(image) for image in known],
-        None,
+    return make_listing(
+        [Photo(files.paths[image], code, person(image)) for image, code in known],
         BASIC_CLASSES,
         skipped,
-    )
-
-
-def _missing(path: Path) -> str:
-    return (
-        f"{path} is missing; give the root of a copy of {CARD.source}, which holds "
-        "data/legend.csv and images/"
+        {},
+        nothing=f"{root} has no image with a usable row in {legend.name}",
+        advice=advice,
     )
 
 

@@ -6,31 +6,19 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
 from fersep import storage
-from fersep.data import NAMES, DataError
+from fersep.data import NAMES, DataError, is_rendered
 
-
-@dataclass(frozen=True)
-class Source:
-    """A repository and the commit of it that the library was made for."""
-
-    url: str
-    commit: str
-
-
+#: Data set -> repository, and the commit of it that the library was made for.
 SOURCES = {
-    "facial_expressions": Source(
+    "facial_expressions": (
         "https://github.com/muxspace/facial_expressions",
         "5fb9c13afac07c55eae8d25eb6b50af344ad60c9",
     )
 }
-
-#: These would turn git away from the folder it is given.
-_FOREIGN = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY")
 
 
 def fetch(name: str, root: str | Path) -> bool:
@@ -54,116 +42,74 @@ def fetch(name: str, root: str | Path) -> bool:
         If the data set is not open, the folder holds something else, git is missing or
         the commit cannot be had.
     """
-    source = _source(name)
+    url, commit = _find_source(name)
     folder = Path(root).expanduser()
     if shutil.which("git") is None:
         raise DataError(
-            "git is missing, and it brings and verifies the images; install git and "
-            "try again"
+            "git is missing, and it brings and verifies the images; install it first"
         )
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
     if folder.exists() or folder.is_symlink():
-        _accept(folder, source)
+        _check_copy(folder, url, commit)
         return False
+    slow = ("-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=60")
     with storage.whole_folder(folder) as part:
-        _bring(part, source)
+        for order in (
+            ("init", "--quiet"),
+            (*slow, "fetch", "--depth=1", url, commit),
+            ("checkout", "--quiet", "FETCH_HEAD"),
+        ):
+            done = _run_git(part, *order)
+            if done.returncode:
+                words = (done.stderr or "it says why above").strip().splitlines()
+                raise DataError(
+                    f"git could not bring {url} ({words[-1]}); check the network and "
+                    "try again, nothing was left behind"
+                )
     return True
 
 
-def _source(name: str) -> Source:
+def _find_source(name: str) -> tuple[str, str]:
     if name in SOURCES:
         return SOURCES[name]
     if name not in NAMES:
         raise DataError(f"get knows {', '.join(SOURCES)}; got {name!r}")
-    card = import_module(NAMES[name]).CARD
-    if name.startswith("rendered"):
+    if is_rendered(name):
         raise DataError(f"{name} is drawn by this library; it needs no files")
+    card = import_module(NAMES[name]).CARD
     raise DataError(
         f"{name} may not be copied freely, so only you can get it: {card.source}; "
         f"{card.license[0].lower()}{card.license[1:]}"
     )
 
 
-def _bring(folder: Path, source: Source) -> None:
-    slow = ("-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=60")
-    _work(folder, "init", "--quiet")
-    words = _work(
-        folder, *slow, "fetch", "--progress", "--depth=1", source.url, source.commit
-    )
-    if words and "not our ref" in words:
-        raise DataError(
-            f"{source.url} has no commit {source.commit}; get the images from another "
-            "copy of this repository that has it"
-        )
-    if words is not None:
-        raise DataError(
-            f"git could not bring {source.url} ({words}); check the network and try "
-            "again, nothing was left behind"
-        )
-    # Line ends as they are stored: git compares what it wrote with what was meant.
-    exact = ("-c", "core.autocrlf=false", "-c", "advice.detachedHead=false")
-    words = _work(folder, *exact, "checkout", "--progress", "FETCH_HEAD")
-    if words is not None:
-        raise DataError(f"git could not write the images ({words}); free some space")
-    _accept(folder, source)
-
-
-def _accept(folder: Path, source: Source) -> None:
+def _check_copy(folder: Path, url: str, commit: str) -> None:
     """Raise DataError if a folder is no copy of the commit, whole and unchanged."""
     way = "give a folder that does not exist yet"
-    git = (f"--git-dir={folder / '.git'}", f"--work-tree={folder}")
-    head = _ask(*git, "rev-parse", "HEAD") if (folder / ".git").is_dir() else ""
-    if head.strip() != source.commit:
+    if _run_git(folder, "rev-parse", "HEAD").stdout.strip() != commit:
         raise DataError(
-            f"{folder} is there and is not commit {source.commit[:8]} of "
-            f"{source.url}; {way}"
+            f"{folder} is there and is not commit {commit[:8]} of {url}; {way}"
         )
-    changed = _ask(*git, "status", "--porcelain", "--untracked-files=no").splitlines()
-    if changed:
+    status = _run_git(folder, "status", "--porcelain", "--untracked-files=no")
+    if changed := status.stdout.splitlines():
         raise DataError(
             f"{len(changed)} files of {folder} were changed or deleted, the first of "
             f"them {changed[0][3:]}; {way}"
         )
 
 
-def _environment() -> dict[str, str]:
-    here = {k: v for k, v in os.environ.items() if k not in _FOREIGN}
-    # Never wait for a password; speak the language that `_bring` reads.
-    return here | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-
-
-def _ask(*arguments: str) -> str:
-    done = subprocess.run(
-        ["git", *arguments],
-        capture_output=True,
+def _run_git(folder: Path, *order: str) -> subprocess.CompletedProcess[str]:
+    """Run git on a folder and no other; `fetch` shows its progress on a terminal."""
+    here = {"GIT_DIR": str(folder / ".git"), "GIT_WORK_TREE": str(folder)}
+    shown = "fetch" in order and sys.stderr.isatty()
+    return subprocess.run(
+        ["git", *order],
+        stdout=subprocess.PIPE,
+        stderr=None if shown else subprocess.PIPE,
         text=True,
         errors="replace",
-        env=_environment(),
+        # Never wait for a password.
+        env=os.environ | here | {"GIT_TERMINAL_PROMPT": "0"},
         check=False,
     )
-    return done.stdout
-
-
-def _work(folder: Path, *arguments: str) -> str | None:
-    """Run git and show its progress on a terminal; return why it failed, or None."""
-    last = ""
-    with subprocess.Popen(
-        ["git", *arguments],
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        env=_environment(),
-    ) as process:
-        assert process.stderr
-        for line in process.stderr:
-            last = (
-                line.strip() if line.startswith(("fatal", "error", "remote")) else last
-            )
-            if sys.stderr.isatty():
-                print(f"\r{line.strip():<78.78}", end="", file=sys.stderr, flush=True)
-    if sys.stderr.isatty():
-        print(f"\r{'':<78}\r", end="", file=sys.stderr)
-    return (last or "it said nothing") if process.returncode else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import posixpath
 import unicodedata
@@ -34,11 +33,13 @@ class Files:
         Takes the files that are no image and the links that lead nowhere or outside.
     suffixes : set of str, optional
         Other endings than those of images, in lower case.
+    advice : str, optional
+        What to do if the folder is missing.
 
     Raises
     ------
     DataError
-        If the folder itself is a link out of the root.
+        If the folder is missing or itself a link out of the root.
 
     Attributes
     ----------
@@ -52,7 +53,11 @@ class Files:
         root: Path,
         skipped: Skipped,
         suffixes: Collection[str] = SUFFIXES,
+        *,
+        advice: str = "give the root as it was unpacked",
     ) -> None:
+        if not folder.is_dir():
+            raise DataError(f"{folder} is missing; {advice}")
         if not folder.resolve().is_relative_to(root.resolve()):
             raise DataError(
                 f"{folder} is a link that leaves the root {root}; put the folder "
@@ -170,31 +175,6 @@ def check_root(name: str, root: str | Path | None) -> Path:
             f"root {root} is no folder; give the folder that holds the files of {name}"
         )
     return folder
-
-
-def read_table(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
-    """Return the rows of a table with a header, all cells without outer spaces.
-
-    Raises
-    ------
-    DataError
-        If the file is no comma-separated UTF-8 text or lacks a needed column.
-    """
-    reader = csv.DictReader(read_lines(path))
-    try:
-        columns = [(c or "").strip() for c in reader.fieldnames or []]
-        reader.fieldnames = columns
-        if not set(needed) <= set(columns):
-            raise DataError(
-                f"{path} needs the columns {' and '.join(needed)} in its first line, "
-                f"separated by commas; it begins with {', '.join(columns)[:60]!r}"
-            )
-        return [{c: (row[c] or "").strip() for c in columns} for row in reader]
-    except csv.Error as error:
-        raise DataError(
-            f"line {reader.line_num + 1} of {path} cannot be read ({error}); save the "
-            "table as comma-separated text"
-        ) from None
 
 
 def read_lines(path: Path) -> Iterator[str]:

@@ -12,15 +12,9 @@ from collections import defaultdict
 from pathlib import Path
 
 from fersep.data.classes import BASIC_CLASSES, COMPOUND_CLASSES
-from fersep.data.files import (
-    SUFFIXES,
-    Files,
-    leaves,
-    merge_rows,
-    read_table,
-    say_skipped,
-)
-from fersep.data.types import SPLITS, Card, Counts, DataError, Listing, Skipped
+from fersep.data.files import SUFFIXES, Files, leaves, merge_rows
+from fersep.data.rows import Photo, make_listing, read_rows, skip
+from fersep.data.types import SPLITS, Card, DataError, Listing, Skipped
 
 BASIC_WORDS = {
     "NE": ("neutral",),
@@ -32,26 +26,22 @@ BASIC_WORDS = {
     "DI": ("disgust", "disgusted"),
 }
 COMPOUND_WORDS = {
-    "HS": "happily surprised",
-    "HD": "happily disgusted",
-    "SF": "sadly fearful",
-    "SA": "sadly angry",
-    "SS": "sadly surprised",
-    "SD": "sadly disgusted",
-    "FA": "fearfully angry",
-    "FS": "fearfully surprised",
-    "AS": "angrily surprised",
-    "AD": "angrily disgusted",
-    "DS": "disgustedly surprised",
+    "HS": ("happily surprised",),
+    "HD": ("happily disgusted",),
+    "SF": ("sadly fearful",),
+    "SA": ("sadly angry",),
+    "SS": ("sadly surprised",),
+    "SD": ("sadly disgusted",),
+    "FA": ("fearfully angry",),
+    "FS": ("fearfully surprised",),
+    "AS": ("angrily surprised",),
+    "AD": ("angrily disgusted",),
+    "DS": ("disgustedly surprised",),
 }
 SPLIT_WORDS = {
-    "train": "train",
-    "training": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "test": "test",
-    "testing": "test",
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "valid", "val"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
 }
 
 CARD = Card(
@@ -68,10 +58,6 @@ CARD = Card(
 LAYOUTS = "root/train/<class>/…, root/<class>/… or root/faces.csv"
 
 
-#: Nothing is published of a folder of one's own.
-PUBLISHED: dict[str, Counts] = {}
-
-
 def list_images(name: str, root: Path) -> Listing:
     """Find the images of a folder and what is known of each.
 
@@ -81,55 +67,50 @@ def list_images(name: str, root: Path) -> Listing:
         If the folder is empty or has none of the three layouts.
     """
     skipped: Skipped = defaultdict(list)
-    if (root / "faces.csv").is_file():
-        rows = _from_table(root, skipped)
+    table = root / "faces.csv"
+    if table.is_file():
+        photos = _list_table(root, table, skipped)
     else:
-        rows = _from_folders(root, skipped)
-    if not rows:
+        photos = _list_folders(root, skipped)
+    splits = {photo.split: photo.path for photo in reversed(photos)}
+    if len(splits) > 1 and "" in splits:
         raise DataError(
-            f"{root} holds no image in one of the layouts {LAYOUTS}"
-            f"{say_skipped(skipped)}; an image ends in {', '.join(sorted(SUFFIXES))}"
-        )
-    classes, numbers = named_classes(sorted({label for _, label, _, _ in rows}))
-    splits = [split for _, _, split, _ in rows]
-    if any(splits) and not all(splits):
-        bare = next(path for path, _, split, _ in rows if not split)
-        raise DataError(
-            f"some images have a split but {bare.relative_to(root)} has none; name it "
-            "for all or for none"
+            f"some images have a split but {splits[''].relative_to(root)} has none; "
+            "name it for all or for none"
         )
     for needed in ("train", "test"):
-        if any(splits) and needed not in splits:
+        if splits and not {"", needed} & splits.keys():
             raise DataError(
                 f"{root} names splits but has no {needed} image; add some, or leave "
                 "the splits out and they are made here, person by person"
             )
-    return Listing(
-        [path for path, _, _, _ in rows],
-        [numbers[label] for _, label, _, _ in rows],
-        [group for _, _, _, group in rows],
-        splits if all(splits) else None,
+    classes, codes = name_classes(sorted({photo.code for photo in photos}))
+    photos = [photo._replace(code=codes[photo.code]) for photo in photos]
+    return make_listing(
+        photos,
         classes,
         skipped,
+        {},
+        nothing=f"{root} holds no image in one of the layouts {LAYOUTS}",
+        advice=f"an image ends in {', '.join(sorted(SUFFIXES))}",
     )
 
 
-def named_classes(labels: list[str]) -> tuple[tuple[str, ...], dict[str, int]]:
-    """Return the class names, and the class number of each label found.
+def name_classes(labels: list[str]) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return the class names, and the class of each label found.
 
     The paper's codes and English names are known, and stand in the paper's order; if
     any label is neither, the labels themselves are the classes, in alphabetical order.
     """
-    basic = {c.lower(): c for c in BASIC_CLASSES}
-    basic |= {word: c for c, words in BASIC_WORDS.items() for word in words}
-    compound = {c.lower(): c for c in COMPOUND_CLASSES}
-    compound |= {words: c for c, words in COMPOUND_WORDS.items()}
-    for known, order in ((basic, BASIC_CLASSES), (compound, COMPOUND_CLASSES)):
-        plain = {label: re.sub(r"[\s_-]+", " ", label).lower() for label in labels}
+    plain = {label: re.sub(r"[\s_-]+", " ", label).lower() for label in labels}
+    for order, words in (
+        (BASIC_CLASSES, BASIC_WORDS),
+        (COMPOUND_CLASSES, COMPOUND_WORDS),
+    ):
+        known = {word: c for c in order for word in (c.lower(), *words[c])}
         if all(word in known for word in plain.values()):
-            numbers = {label: order.index(known[word]) for label, word in plain.items()}
-            return order, numbers
-    return tuple(labels), {label: i for i, label in enumerate(labels)}
+            return order, {label: known[word] for label, word in plain.items()}
+    return tuple(labels), {label: label for label in labels}
 
 
 def person(path: Path) -> str:
@@ -141,44 +122,40 @@ def person(path: Path) -> str:
     return found[1].lower() if found else str(path).lower()
 
 
-def _from_folders(root: Path, skipped: Skipped) -> list[tuple[Path, str, str, str]]:
-    below = [p for p in sorted(root.iterdir()) if p.is_dir()]
-    below = [p for p in below if not p.name.startswith(".")]
-    parts = {
+def _list_folders(root: Path, skipped: Skipped) -> list[Photo]:
+    below = [p for p in sorted(root.iterdir()) if p.is_dir() and p.name[0] != "."]
+    places = {
         p: SPLIT_WORDS[p.name.lower()] for p in below if p.name.lower() in SPLIT_WORDS
     }
-    if parts and len(parts) < len(below):
-        other = next(p.name for p in below if p not in parts)
+    if places and len(places) < len(below):
+        other = next(p.name for p in below if p not in places)
         raise DataError(
             f"{root} mixes split folders with the folder {other}; use one of the "
             f"layouts {LAYOUTS}"
         )
-    if parts and "train" not in parts.values():
+    if places and "train" not in places.values():
         raise DataError(f"{root} has split folders but no train folder; add one")
-    rows = []
-    places = parts or {root: ""}
+    photos = []
     for place in dict.fromkeys([root, *places]):
-        for path in sorted(place.iterdir()):
-            if path.suffix.lower() in SUFFIXES and not path.is_dir():
-                stray = str(path.relative_to(root))
-                skipped["image outside the class folders"].append(stray)
-    for place, split in places.items():
-        for label, path in Files(place, root, skipped).paths.items():
-            if "/" in label:
-                group = person(path.relative_to(root))
-                rows.append((path, label.split("/")[0], split, group))
-    return rows
+        stray = [p for p in place.iterdir() if p.suffix.lower() in SUFFIXES]
+        skipped["image outside the class folders"].extend(
+            str(p.relative_to(root)) for p in sorted(stray) if not p.is_dir()
+        )
+    for place, split in (places or {root: ""}).items():
+        for name, path in Files(place, root, skipped).paths.items():
+            label, inside, _ = name.partition("/")
+            if inside:
+                who = person(path.relative_to(root))
+                photos.append(Photo(path, label, who, split))
+    return photos
 
 
-def _from_table(root: Path, skipped: Skipped) -> list[tuple[Path, str, str, str]]:
-    table = root / "faces.csv"
+def _list_table(root: Path, table: Path, skipped: Skipped) -> list[Photo]:
     files = Files(root, root, skipped)
     skipped["file that is no image"].remove(table.name)
     said: dict[str, list[tuple[str, tuple[str, str, str]]]] = {}
-    named: set[str] = set()
-    for number, row in enumerate(read_table(table, ("path", "label")), start=2):
-        line = f"line {number}: {row['path']}"
-        split = row.get("split", "").lower()
+    for number, row in read_rows(table, ("path", "label")):
+        split = row["split"].lower()
         if leaves(row["path"]):
             raise DataError(
                 f"line {number} of {table} names {row['path']}, which lies outside the "
@@ -189,17 +166,16 @@ def _from_table(root: Path, skipped: Skipped) -> list[tuple[Path, str, str, str]
                 f"line {number} of {table} has the split {row['split']!r}; use "
                 f"{', '.join(SPLITS)}"
             )
+        line = f"line {number}: {row['path']}"
         name = files.find(row["path"])
-        named.add(name or "")
-        if not row["label"]:
-            skipped["row without a label"].append(line)
-        elif not name:
-            skipped["row without an image file"].append(line)
-        else:
-            who = row.get("person", "").lower() or person(Path(row["path"]))
-            facts = (row["label"], SPLIT_WORDS.get(split, ""), who)
+        reasons = {
+            "row without a label": not row["label"],
+            "row without an image file": not name,
+        }
+        if not skip(skipped, line, reasons):
+            who = row["person"].lower() or person(Path(row["path"]))
+            facts = (row["label"], who, SPLIT_WORDS.get(split, ""))
             said.setdefault(name, []).append((line, facts))
     known = merge_rows(said, skipped)
-    others = [name for name in files.paths if name not in named]
-    skipped["image file without a row"].extend(others)
-    return [(files.paths[name], *facts) for name, facts in known.items()]
+    skipped["image file without a row"].extend(files.not_found())
+    return [Photo(files.paths[name], *facts) for name, facts in known.items()]

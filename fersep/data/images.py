@@ -16,29 +16,19 @@ from tqdm import tqdm
 
 from fersep import provenance, storage
 from fersep.data.files import below
+from fersep.data.photographs import Photographs
 from fersep.data.splits import join_near_duplicates
-from fersep.data.types import Array, Listing
+from fersep.data.types import Array, Card, Listing
 
 
-def decode(
-    name: str, root: Path, listing: Listing, image_size: int
-) -> tuple[Array, Array, list[str], dict[str, list[str]]]:
+def open_photographs(
+    name: str, root: Path, listing: Listing, card: Card, image_size: int
+) -> Photographs:
     """Open all listed images once.
 
     The cache is keyed by the names, sizes and times of the files, what of them is read
     and the code that reads it: the content itself is not read to tell whether it
     changed.
-
-    Returns
-    -------
-    images : array, (n, 3, image_size, image_size) uint8
-        The readable ones, memory-mapped.
-    kept : array, (n,) int64
-        The place of each in the listing.
-    groups : list of str, (n,)
-        Those of the listing; images that are nearly the same share one.
-    skipped : dict of str to list of str
-        Those of the listing and the unreadable images.
     """
     n = len(listing.paths)
     parts = listing.parts or [None] * n
@@ -48,23 +38,34 @@ def decode(
         key += [below(root, path), facts.st_size, facts.st_mtime_ns]
     for path, group, part in zip(listing.paths, listing.groups, parts, strict=True):
         key += [below(root, path), group, part]
-    images, facts = storage.cached_array(
+    images, found = storage.cached_array(
         name,
         key,
         (n, 3, image_size, image_size),
         lambda empty: decode_all(name, listing, empty),
     )
+    kept = np.delete(np.arange(n), found["unreadable"])
     skipped = {reason: names for reason, names in listing.skipped.items() if names}
-    if facts["unreadable"]:
+    if found["unreadable"]:
         names = listing.names or [below(root, path) for path in listing.paths]
-        skipped["unreadable image"] = lost = [names[i] for i in facts["unreadable"]]
+        skipped["unreadable image"] = lost = [names[i] for i in found["unreadable"]]
         warnings.warn(
             f"{len(lost)} images of {name} cannot be read and are left out, the first "
             f"of them {lost[0]}; repair or delete them",
             stacklevel=2,
         )
-    kept = np.delete(np.arange(n), facts["unreadable"])
-    return images[: len(kept)], kept, facts["groups"], skipped
+    return Photographs(
+        name,
+        root,
+        card,
+        listing.classes,
+        listing.published,
+        images[: len(kept)],
+        np.asarray(listing.labels, dtype=np.int64)[kept],
+        found["groups"],
+        [listing.splits[i] for i in kept] if listing.splits else None,
+        skipped,
+    )
 
 
 @cache

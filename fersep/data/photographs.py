@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from fersep.data.files import say_skipped
-from fersep.data.images import decode
 from fersep.data.splits import (
     SHARES,
     complete_splits,
@@ -20,21 +19,12 @@ from fersep.data.splits import (
     split_by_group,
     stratify,
 )
-from fersep.data.types import (
-    SPLITS,
-    Array,
-    Card,
-    Counts,
-    DataError,
-    Faces,
-    Listing,
-    Survey,
-)
+from fersep.data.types import SPLITS, Array, Card, Counts, DataError, Faces
 
 
 @dataclass(frozen=True)
 class Photographs:
-    """The readable images of a folder and what is known of each.
+    """What a folder holds of a data set: the images that can be read, and the rest.
 
     Attributes
     ----------
@@ -42,13 +32,15 @@ class Photographs:
     root : Path
     card : Card
     classes : tuple of str
+    published : dict of str to dict of str to int
+        Split, or "all" -> class -> number of images; empty where nothing is published.
     images : array, (n, 3, image_size, image_size) uint8
         Memory-mapped.
     labels : array, (n,) int64
     groups : list of str, (n,)
+        Person of each image; images that are nearly the same share a group.
     given : list of str, (n,), or None
         Given splits.
-    published : dict of str to dict of str to int
     skipped : dict of str to list of str
         Every file or row left out, by name, under its reason.
     """
@@ -57,12 +49,30 @@ class Photographs:
     root: Path
     card: Card
     classes: tuple[str, ...]
+    published: Counts
     images: Array
     labels: Array
     groups: list[str]
     given: list[str] | None
-    published: Counts
     skipped: dict[str, list[str]]
+
+    @property
+    def counts(self) -> Counts:
+        """Number of images by split, or "all" if none is given, and class."""
+        where = np.asarray(self.given or ["all"] * len(self.labels))
+        return {
+            split: {
+                code: int(((where == split) & (self.labels == c)).sum())
+                for c, code in enumerate(self.classes)
+            }
+            for split in (*SPLITS, "all")
+            if split in where
+        }
+
+    @property
+    def shared(self) -> list[str]:
+        """Groups on both sides of the given splits."""
+        return shared_groups(self.given, self.groups) if self.given else []
 
     def make_whole(self) -> Faces:
         """Return all images in one piece; every class keeps its number."""
@@ -98,23 +108,6 @@ class Photographs:
                 mine = mine[stratify(labels[mine], share)]
             faces.append(self._take(mine, classes, labels))
         return faces
-
-    def count(self) -> Survey:
-        """Return what was found and what was left out."""
-        where = np.asarray(self.given or ["all"] * len(self.labels))
-        found = {
-            split: {
-                code: int(((where == split) & (self.labels == c)).sum())
-                for c, code in enumerate(self.classes)
-            }
-            for split in (*SPLITS, "all")
-            if split in where
-        }
-        shared = shared_groups(self.given, self.groups) if self.given else []
-        card, skipped = self.card, self.skipped
-        return Survey(
-            self.name, card, self.classes, found, self.published, skipped, shared
-        )
 
     def _take(self, mine: Array, classes: tuple[str, ...], labels: Array) -> Faces:
         return Faces(
@@ -156,22 +149,3 @@ class Photographs:
                 "or name the people in faces.csv",
                 stacklevel=4,
             )
-
-
-def open_photographs(
-    name: str, root: Path, listing: Listing, card: Card, image_size: int
-) -> Photographs:
-    """Open every listed image once; see `decode`."""
-    images, kept, groups, skipped = decode(name, root, listing, image_size)
-    return Photographs(
-        name,
-        root,
-        card,
-        listing.classes,
-        images,
-        np.asarray(listing.labels, dtype=np.int64)[kept],
-        groups,
-        [listing.splits[i] for i in kept] if listing.splits else None,
-        listing.published,
-        skipped,
-    )

@@ -10,7 +10,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fersep.data.files import read_lines
+from fersep.data.files import read_lines, say_skipped
 from fersep.data.types import Array, Counts, DataError, Listing, Skipped
 
 
@@ -31,8 +31,19 @@ def make_listing(
     skipped: Skipped,
     published: Counts,
     read: Callable[[Path, int, Any], Array | None] | None = None,
+    *,
+    nothing: str = "no image is found",
+    advice: str = "give the folder as it was unpacked",
 ) -> Listing:
-    """Return the listing of images, one at least, whose codes are classes."""
+    """Return the listing of images whose codes are classes.
+
+    Raises
+    ------
+    DataError
+        If there is no image: ``nothing``, what was left out, and ``advice``.
+    """
+    if not photos:
+        raise DataError(f"{nothing}{say_skipped(skipped)}; {advice}")
     return Listing(
         [photo.path for photo in photos],
         [classes.index(photo.code) for photo in photos],

@@ -1,4 +1,4 @@
-"""What a set of photographs consists of: its card, what is listed, loaded, counted."""
+"""What a set of photographs consists of: its card, a listing, loaded faces."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class Card:
     Attributes
     ----------
     name, source, people, consent, license, labels, biases : str
-    redistributable : bool
-        False keeps the faces out of pages.
     citation : str
         Empty where there is nothing to cite.
+    redistributable : bool
+        False keeps the faces out of pages.
     """
 
     name: str
@@ -50,8 +50,8 @@ class Card:
     license: str
     labels: str
     biases: str
-    redistributable: bool
     citation: str = ""
+    redistributable: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,32 +134,3 @@ class Listing:
     parts: list[Any] | None = None
     names: list[str] | None = None
     read: Callable[[Path, int, Any], Array | None] | None = None
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What a folder holds of a data set.
-
-    Attributes
-    ----------
-    name : str
-    card : Card
-    classes : tuple of str
-    counts : dict of str to dict of str to int
-        Split, or "all" if none is given -> class -> number of readable images.
-    published : dict of str to dict of str to int
-        The same as published; empty where nothing is.
-    skipped : dict of str to list of str
-        Every file or row left out, by name, under its reason.
-    shared : list of str
-        Groups (people, or images that are nearly the same) on both sides of the given
-        splits.
-    """
-
-    name: str
-    card: Card
-    classes: tuple[str, ...]
-    counts: Counts
-    published: Counts
-    skipped: dict[str, list[str]]
-    shared: list[str]
