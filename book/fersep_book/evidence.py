@@ -41,7 +41,7 @@ def load_faces(
         Options of `fersep.data.load_splits`, or ``data`` and ``root``, that differ.
     """
     known = ["data", "root", "size", "image_size", "difficulty"]
-    if parameters["data"].startswith("rendered"):
+    if data.is_rendered(parameters["data"]):
         known.append("test_size")
     asked = {name: parameters[name] for name in known if name in parameters} | changes
     return data.load_splits(asked.pop("data"), asked.pop("root", "") or None, **asked)

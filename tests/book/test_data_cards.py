@@ -62,7 +62,7 @@ def test_the_page_says_what_the_card_says(name):
 @pytest.mark.parametrize("name", data.NAMES)
 def test_faces_of_real_people_are_not_shown_unasked(name):
     card = import_module(data.NAMES[name]).CARD
-    assert card.redistributable == name.startswith("rendered")
+    assert card.redistributable == data.is_rendered(name)
 
 
 def test_a_set_without_a_section_and_a_changed_entry_are_found():
