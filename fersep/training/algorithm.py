@@ -179,10 +179,10 @@ def train_epoch(
     processes.add_up(sums)
     *losses, right = (sums[:4] / sums[4]).tolist()
     loss.raise_on_faults()
-    if not all(map(math.isfinite, losses)):
+    if not math.isfinite(sum(losses)):
         raise FloatingPointError(
-            "the loss is no longer a finite number; lower lr (now "
-            f"{settings.lr}) or lam (now {settings.lam})"
+            f"the loss is no longer a finite number; lower lr (now {settings.lr}) or "
+            f"lam (now {settings.lam})"
         )
     names = ("softmax_loss", "intra_loss", "inter_loss")
     return {**dict(zip(names, losses, strict=True)), "train_accuracy": 100 * right}
@@ -195,9 +195,9 @@ def measure_epoch(
     unseen: Feed,
     settings: Settings,
 ) -> dict[str, Any]:
-    """Return the rest of an epoch's entry in the history, and the centers themselves.
+    """Measure on training images, ``seen``, and validation images, ``unseen``.
 
-    ``seen`` are the training images, ``unseen`` the validation images.
+    Returns the rest of an epoch's entry in the history, and the centers themselves.
     """
     s = len(centers)
     processes.share_buffers(model)

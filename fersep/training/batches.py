@@ -30,25 +30,15 @@ class Feed:
     images : Tensor, (n, 3, height, width) uint8
     labels : Tensor, (n,) int64
     device : torch.device
-    resident : bool, optional
-        Whether the images live on the device; by default as said above.
     """
 
-    def __init__(
-        self,
-        images: Tensor,
-        labels: Tensor,
-        device: torch.device,
-        resident: bool | None = None,
-    ) -> None:
-        if resident is None:
-            resident = (
-                device.type == images.device.type
-                or images.nbytes < torch.cuda.mem_get_info(device)[0] / 2
-            )
-        self.device, self.resident = device, resident
-        self.images, self.labels = images, labels
-        if resident:
+    def __init__(self, images: Tensor, labels: Tensor, device: torch.device) -> None:
+        self.device, self.images, self.labels = device, images, labels
+        self.resident = (
+            device.type == images.device.type
+            or images.nbytes < torch.cuda.mem_get_info(device)[0] / 2
+        )
+        if self.resident:
             self.images, self.labels = images.to(device), labels.to(device)
 
     def draw_epoch(
@@ -90,15 +80,7 @@ class Feed:
 
 
 def draw_changes(m: int, shape: Sequence[int], generator: torch.Generator) -> Tensor:
-    """Draw flips, of half of the images, and shifts by up to a twelfth of the size.
-
-    Parameters
-    ----------
-    m : int
-        How many images.
-    shape : (height, width)
-    generator : torch.Generator
-        On the CPU.
+    """Draw flips, of half of m images, and shifts by up to a twelfth of their size.
 
     Returns
     -------

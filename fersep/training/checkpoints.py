@@ -15,10 +15,7 @@ KEPT = 2
 
 
 def save(folder: str | Path, epoch: int, content: dict[str, Any]) -> None:
-    """Write the checkpoint after an epoch, and remove those before the last two.
-
-    Raises OSError if it cannot be written; the earlier ones stay as they are.
-    """
+    """Write the checkpoint after an epoch, and remove those before the last two."""
     # torch writes into memory: on a full disk its own writer may end the process.
     memory = io.BytesIO()
     torch.save(content, memory)
@@ -40,10 +37,7 @@ def files(folder: str | Path) -> list[Path]:
 
 
 def load(folder: str | Path) -> dict[str, Any] | None:
-    """Return the newest checkpoint that can be read, or None where there is none.
-
-    Raises ValueError if there are checkpoints and none can be read.
-    """
+    """Return the newest checkpoint that can be read, or None where there is none."""
     for file in files(folder):
         try:
             return dict(torch.load(file, map_location="cpu", weights_only=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,7 +67,8 @@ def explain_failures(
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        if not _is_about_memory(error):
+        known = isinstance(error, torch.OutOfMemoryError | MemoryError)
+        if not (known or re.search("not enough memory|allocate", str(error))):
             raise
         raise MemoryError(
             f"the {where.type} has too little memory for batch_size "
@@ -77,14 +79,8 @@ def explain_failures(
         raise type(error)(f"{error}{_name_kept(folder)}") from None
 
 
-def _is_about_memory(error: Exception) -> bool:
-    known = isinstance(error, torch.OutOfMemoryError | MemoryError)
-    return known or "not enough memory" in str(error) or "allocate" in str(error)
-
-
 def _name_kept(folder: str | Path | None) -> str:
-    found = checkpoints.files(folder) if folder else []
-    if not found:
+    if not folder or not (found := checkpoints.files(folder)):
         return ""
     epoch = int(found[0].stem.removeprefix("epoch-"))
     return f"; the checkpoint of epoch {epoch} is kept in {folder}"

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,8 +16,7 @@ from test_training import TINY, Squares, squares
 from torch import nn
 
 from fersep import losses, training
-from fersep.data import load_splits
-from fersep.training import algorithm, processes
+from fersep.training import Run, algorithm
 
 FORK = multiprocessing.get_context("fork")
 
@@ -25,24 +25,11 @@ FORK = multiprocessing.get_context("fork")
 SETTINGS = replace(TINY, batch_size=20, epochs=2, lr=0.01)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """A forked process cannot use the threads of this one."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def data():
-    train, validation = squares(47), squares(20, seed=1)
-    train.labels, validation.labels = torch.arange(47) % 5, torch.arange(20) % 5
     classes = ("NE", "HA", "SA", "SU", "FE")
-    return (
-        Squares(train.images, train.labels, classes),
-        Squares(validation.images, validation.labels, classes),
-    )
+    images = squares(47).images, squares(20, seed=1).images
+    return [Squares(x, torch.arange(len(x)) % 5, classes) for x in images]
 
 
 class Exact(nn.Module):
@@ -81,27 +68,23 @@ def fitted(data, settings, **options):
     return {**tensors, "every center": run.center_history}, run.provenance
 
 
-def process(rank, world, store, pipe, args, options):
+def fit_in_process(rank, world, store, args, options):
     address = f"file://{store}"
     dist.init_process_group("gloo", init_method=address, rank=rank, world_size=world)
     memory = io.BytesIO()
     torch.save(fitted(*args, **options), memory)
     dist.destroy_process_group()
-    pipe.send_bytes(memory.getvalue())
-    os._exit(0)
+    return memory.getvalue()
 
 
 def fit_together(world, folder, *args, **options):
     """Return what each of several processes has after the training."""
-    store, pipes = folder / "store", []
+    store = folder / "store"
     store.unlink(missing_ok=True)
-    for rank in range(world):
-        here, there = FORK.Pipe()
-        given = (rank, world, store, there, args, options)
-        FORK.Process(target=process, args=given).start()
-        there.close()
-        pipes.append(here)
-    answers = [torch.load(io.BytesIO(pipe.recv_bytes())) for pipe in pipes]
+    with ProcessPoolExecutor(world, FORK) as pool:
+        given = [(rank, world, store, args, options) for rank in range(world)]
+        jobs = [pool.submit(fit_in_process, *each) for each in given]
+        answers = [torch.load(io.BytesIO(job.result())) for job in jobs]
     assert all(said["processes"] == world for _, said in answers)
     return [tensors for tensors, _ in answers]
 
@@ -131,16 +114,6 @@ def test_parts_of_a_batch_train_as_the_batch(exact, data, tmp_path, world, chang
         assert gap(one, together[0]) == (0.0, gap(one, together[0])[1])
 
 
-def test_the_weight_of_unequal_parts_is_needed(exact, data, tmp_path, monkeypatch):
-    alone, _ = fitted(data, SETTINGS)
-
-    def without_weight(batch):
-        return batch[processes.rank() :: processes.world_size()], 1.0
-
-    monkeypatch.setattr(processes, "part_of", without_weight)
-    assert gap(fit_together(2, tmp_path, data, SETTINGS)[0], alone)[0] > 1e-6
-
-
 def test_the_real_network_ends_alike_everywhere_and_resumes(data, tmp_path):
     settings = replace(SETTINGS, epochs=3)
     whole = fit_together(2, tmp_path, data, settings)
@@ -153,10 +126,9 @@ def test_the_real_network_ends_alike_everywhere_and_resumes(data, tmp_path):
     assert gap(again[0], whole[0])[0] == gap(again[1], whole[0])[0] == 0
 
 
-def test_torchrun_writes_a_run_that_chapters_read(tmp_path, monkeypatch):
-    monkeypatch.setenv("FERSEP_BUILD", str(tmp_path))
-    images = {"size": 200, "image_size": 32, "difficulty": "easy"}
-    options = {**images, "epochs": 2, "width": 4, "batch_size": 25, "device": "cpu"}
+def test_torchrun_writes_one_run(tmp_path):
+    options = {"size": 200, "image_size": 32, "difficulty": "easy", "device": "cpu"}
+    options |= {"epochs": 2, "width": 4, "batch_size": 25}
     order = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     order += ["--standalone", "-m", "fersep", "train", "--out", str(tmp_path / "run")]
     for name, value in options.items():
@@ -166,7 +138,7 @@ def test_torchrun_writes_a_run_that_chapters_read(tmp_path, monkeypatch):
         capture_output=True,
         text=True,
         cwd=Path(training.__file__).parents[2],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "FERSEP_BUILD": str(tmp_path)},
     )
     assert done.returncode == 0, done.stderr
     assert (
@@ -174,10 +146,6 @@ def test_torchrun_writes_a_run_that_chapters_read(tmp_path, monkeypatch):
     )
     assert done.stdout.count("validation accuracy") == 1
     assert not (tmp_path / "run.checkpoints").exists()
-    train, validation, _ = load_splits("rendered_basic", **images)
-    softmax, separate = training.train_pairs(
-        train, validation, training.Settings(), 1, run=str(tmp_path / "run")
-    )
-    assert separate[0].provenance["processes"] == 2
-    assert separate[0].provenance["batch_norm"] == "of each process"
-    assert softmax[0].settings == replace(separate[0].settings, lam=0.0)
+    run = Run.load(tmp_path / "run")
+    assert run.provenance["processes"] == 2
+    assert run.provenance["batch_norm"] == "of each process"

@@ -23,21 +23,6 @@ def data():
     return squares(), squares(45, seed=1)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """A forked process cannot use the threads of this one."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture
-def build(tmp_path, monkeypatch):
-    monkeypatch.setenv("FERSEP_BUILD", str(tmp_path))
-    return tmp_path
-
-
 def same(a, b):
     """Whether two runs agree to the last bit."""
     state = b.model.state_dict()
@@ -49,13 +34,12 @@ def same(a, b):
     )
 
 
-def in_another_process(work, *args):
-    """Run work in a forked process and return what it raised, as text."""
+def error_of_another_process(*args, **options):
+    """Train in a forked process and return what it raised, as text."""
 
     def answer(pipe):
         try:
-            work(*args)
-            pipe.send("nothing was raised")
+            training.fit(*args, device="cpu", **options)
         except BaseException as error:
             resource.setrlimit(resource.RLIMIT_AS, (-1, -1))
             pipe.send(f"{type(error).__name__}: {error}")
@@ -127,9 +111,7 @@ def test_a_full_disk_is_said_and_the_last_checkpoint_kept(tmp_path, data, monkey
 
     from_epoch_two(monkeypatch, no_room)
     folder = tmp_path / "kept"
-    said = in_another_process(
-        lambda: training.fit(*data, TINY, device="cpu", checkpoint_folder=folder)
-    )
+    said = error_of_another_process(*data, TINY, checkpoint_folder=folder)
     assert said == (
         f"OSError: the checkpoint of epoch 2 could not be written into {folder} (File "
         "too large); make room there, or choose another place; the checkpoint of epoch "
@@ -152,9 +134,7 @@ def test_too_little_memory_is_said_and_the_last_checkpoint_kept(
     folder = tmp_path / "kept"
     wide = replace(TINY, batch_size=120, width=16)
     large = squares(side=128), data[1]
-    said = in_another_process(
-        lambda: training.fit(*large, wide, device="cpu", checkpoint_folder=folder)
-    )
+    said = error_of_another_process(*large, wide, checkpoint_folder=folder)
     assert said == (
         "MemoryError: the cpu has too little memory for batch_size 120 and width 16; "
         "lower one of them, or image_size; the checkpoint of epoch 1 is kept in "
@@ -184,7 +164,8 @@ def test_checkpoints_of_another_run_are_refused(tmp_path, data):
             training.fit(*images, settings, checkpoint_folder=tmp_path, resume=True)
 
 
-def test_the_books_runs_go_on_by_themselves(build, data, monkeypatch):
+def test_kept_runs_go_on_by_themselves(tmp_path, data, monkeypatch):
+    monkeypatch.setenv("FERSEP_BUILD", str(tmp_path))
     whole = training.fit(*data, TINY, device="cpu")
     rate, epochs = training.learning_rate, []
 
@@ -199,7 +180,7 @@ def test_the_books_runs_go_on_by_themselves(build, data, monkeypatch):
         training.load_or_train(*data, TINY, device="cpu")
     assert same(training.load_or_train(*data, TINY, device="cpu"), whole)
     assert epochs == [0, 1, 2, 2]
-    assert not any((build / "runs" / ".checkpoints").iterdir())
+    assert not any((tmp_path / "runs" / ".checkpoints").iterdir())
     training.load_or_train(*data, TINY, device="cpu")
     assert len(epochs) == 4
 
