@@ -6,7 +6,6 @@ import os
 import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +30,9 @@ def open_photographs(
     changed.
     """
     n = len(listing.paths)
+    read = listing.read or read_image
     parts = listing.parts or [None] * n
-    key = [name, image_size, _code((listing.read or read_image).__module__)]
+    key = [name, image_size, provenance.code_key(read.__module__)]
     for path in dict.fromkeys(listing.paths):
         facts = path.stat()
         key += [below(root, path), facts.st_size, facts.st_mtime_ns]
@@ -66,11 +66,6 @@ def open_photographs(
         [listing.splits[i] for i in kept] if listing.splits else None,
         skipped,
     )
-
-
-@cache
-def _code(module: str) -> str:
-    return provenance.code_key(module)
 
 
 def decode_all(name: str, listing: Listing, images: Array) -> dict[str, Any]:

@@ -63,16 +63,3 @@ def test_the_page_says_what_the_card_says(name):
 def test_faces_of_real_people_are_not_shown_unasked(name):
     card = import_module(data.NAMES[name]).CARD
     assert card.redistributable == data.is_rendered(name)
-
-
-def test_a_set_without_a_section_and_a_changed_entry_are_found():
-    page = PAGE.read_text("utf-8")
-    with pytest.raises(AssertionError, match="0 sections with new_faces"):
-        section_of(page, "new_faces")
-    card = import_module(data.NAMES["folder"]).CARD
-    for changed in (
-        page.replace("\n: Known to the reader.", "\n: Nobody.", 1),
-        page.replace(f"Biases\n: {card.biases.rstrip('.')}.\n", ""),
-    ):
-        assert changed != page
-        assert listed(section_of(changed, "folder")) != wanted(card)

@@ -259,6 +259,11 @@ def missing_image(folder):
     next((folder / "images").iterdir()).unlink()
 
 
+def a_file_in_its_place(folder):
+    folder.rename(folder.with_name("elsewhere"))
+    folder.write_text("mine")
+
+
 def part_of_another_repository(folder):
     (folder / ".git").rename(folder.parent / ".git")
 
@@ -269,6 +274,7 @@ def part_of_another_repository(folder):
         (not_git, "is there and is not commit"),
         (other_commit, "is there and is not commit"),
         (part_of_another_repository, "is there and is not commit"),
+        (a_file_in_its_place, "is there and is not commit"),
         (changed_file, "1 files of .* were changed or deleted, .*data/legend.csv;"),
         (missing_image, "1 files of .* were changed or deleted, .*images/"),
     ],
@@ -289,12 +295,6 @@ def contents(folder):
     return {path: path.read_bytes() for path in files}
 
 
-def test_a_file_in_the_way_is_refused(origin, tmp_path, capsys):
-    (tmp_path / "faces").write_text("mine")
-    told = refusal(capsys, "get", "facial_expressions", tmp_path / "faces")
-    assert "is there and is not commit" in told
-
-
 @pytest.mark.parametrize(
     "url", ["", "file:///nowhere/at/all", "https://host.invalid/muxspace", "ftp://"]
 )
@@ -307,19 +307,6 @@ def test_what_git_cannot_bring_is_said_and_leaves_nothing(
     assert told.startswith(f"git could not bring {url} (")
     assert told.endswith("check the network and try again, nothing was left behind")
     assert [path.name for path in tmp_path.iterdir()] == ["origin"]
-
-
-def test_a_damaged_repository_is_not_accepted(origin, tmp_path, capsys):
-    """One bit of one image is turned over where git keeps it."""
-    legend = git(origin.root, "rev-parse", "HEAD~1:data/legend.csv")
-    stored = origin.root / ".git" / "objects" / legend[:2] / legend[2:]
-    content = bytearray(stored.read_bytes())
-    content[len(content) // 2] ^= 4
-    stored.chmod(0o644)
-    stored.write_bytes(content)
-    told = refusal(capsys, "get", "facial_expressions", tmp_path / "faces")
-    assert "git could not bring" in told
-    assert not (tmp_path / "faces").exists()
 
 
 def test_without_git_it_says_so(origin, tmp_path, capsys, monkeypatch):
