@@ -29,7 +29,7 @@ INDEX = """\
 Start with {ref}`the first chapter <chapter-first>`.
 """
 
-STEP = '"""One step."""\n\n\ndef step():\n    """Return one."""\n    return 1\n'
+STEP = 'def step():\n    """One step."""\n    return 1\n'
 
 FIRST = """\
 (chapter-first)=
@@ -64,16 +64,6 @@ figure.subplots().plot([0, steps])
 png = BytesIO()
 figure.savefig(png)
 Image(png.getvalue(), metadata={"alt": f"A line up to {steps}."})
-"""
-
-SLIDER = """\
-from fersep_book.explore import explore
-from matplotlib.figure import Figure
-def draw(height):
-    figure = Figure(figsize=(3, 2))
-    figure.subplots().plot([0, height])
-    return figure, f"A line up to {height}."
-explore([1, 2, 3], draw, "height")
 """
 
 
@@ -162,7 +152,7 @@ def miniature(root: Path) -> Miniature:
     (book / "index.md").write_text(INDEX)
     caption = {"name": "fig-line", "caption": "A line that goes up."}
     _chapter(book / "01_first.ipynb", FIRST, COUNT, FIGURE, caption)
-    _chapter(book / "02_second.ipynb", SECOND, "total = size + 1", SLIDER)
+    _chapter(book / "02_second.ipynb", SECOND, "total = size + 1", "print(total)")
     _chapter(book / "16_verdict.ipynb", "# 16 · Verdict", "size", "print(size)")
     return Miniature(root)
 

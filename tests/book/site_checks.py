@@ -23,7 +23,6 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE_LIMIT = 3_000_000  # bytes, pictures of the page included
-BOOK_LIMIT = 60_000_000
 
 # Every rule of these sets. `preload` would fetch style sheets, which file:// forbids.
 AXE = {
@@ -56,13 +55,8 @@ FRAMES = """range => {
 def browser_path() -> str | None:
     """Return the Chromium of this machine: FERSEP_BROWSER, or what is on the path."""
     named = os.environ.get("FERSEP_BROWSER")
-    if named:
-        return named
-    for program in ("chromium", "chromium-browser", "google-chrome"):
-        found = shutil.which(program)
-        if found:
-            return found
-    return None
+    programs = ("chromium", "chromium-browser", "google-chrome")
+    return named or next(filter(None, map(shutil.which, programs)), None)
 
 
 def pages(html: Path) -> list[str]:
@@ -74,13 +68,12 @@ def pages(html: Path) -> list[str]:
 
 
 @cache
-def soup(path: Path, changed: float) -> BeautifulSoup:
-    """Parse a page once; `changed` is its time of change."""
-    return BeautifulSoup(path.read_text("utf-8"), "html.parser")
+def _parse(html: str) -> BeautifulSoup:
+    return BeautifulSoup(html, "html.parser")
 
 
 def _soup(path: Path) -> BeautifulSoup:
-    return soup(path, path.stat().st_mtime)
+    return _parse(path.read_text("utf-8"))
 
 
 def file_faults(html: Path, page: str) -> list[str]:
@@ -199,27 +192,23 @@ def _axe_faults(view: Page, options: dict[str, object], scheme: str) -> list[str
 def _slider_faults(view: Page) -> list[str]:
     """Move every slider and list through its stops; each must show another picture."""
     faults = []
-    for chooser in view.locator(".fersep-explore select").all():
-        stops = chooser.locator("option").count()
-        seen = []
-        for stop in range(stops):
-            chooser.select_option(index=stop)
-            seen.append(chooser.evaluate(FRAMES))
-        shown = {frame[0] for frame in seen if len(frame) == 1}
-        if stops < 2 or len(shown) != stops:
-            faults.append(f"list: {stops} stops show {len(shown)} pictures")
-    for slider in view.locator("input[type=range]").all():
-        stops = int(slider.get_attribute("max") or 0) + 1
-        seen = [slider.evaluate(FRAMES)]
-        for _ in range(stops - 1):
-            slider.press("ArrowRight")
-            seen.append(slider.evaluate(FRAMES))
-        shown = {frame[0] for frame in seen if len(frame) == 1}
-        if stops < 2 or len(shown) != stops:
-            faults.append(f"slider: {stops} stops show {len(shown)} pictures")
+    for kind, selector in (
+        ("list", ".fersep-explore select"),
+        ("slider", "input[type=range]"),
+    ):
+        for chooser in view.locator(selector).all():
+            if kind == "list":
+                stops = chooser.locator("option").count()
+            else:
+                stops = int(chooser.get_attribute("max") or 0) + 1
+            shown = set()
+            for stop in range(stops):
+                if kind == "list":
+                    chooser.select_option(index=stop)
+                elif stop:
+                    chooser.press("ArrowRight")
+                frame = chooser.evaluate(FRAMES)
+                shown |= set(frame if len(frame) == 1 else [])
+            if stops < 2 or len(shown) != stops:
+                faults.append(f"{kind}: {stops} stops show {len(shown)} pictures")
     return faults
-
-
-def book_size(html: Path) -> int:
-    """Return the bytes of the whole built book."""
-    return sum(path.stat().st_size for path in html.rglob("*") if path.is_file())

@@ -31,7 +31,7 @@ def test_chapter_runs(chapter):
     assert ran.returncode == 0, ran.stderr
     run = nbformat.read(chapter.executed, as_version=4)
     assert run.metadata.fersep == {"key": run_key(chapter, {}), "profile": "smoke"}
-    record = json.loads(chapter.record.read_text("utf-8"))
-    assert record == records.read(chapter.executed)
-    assert record["profile"] == "smoke"
-    assert all(check["ok"] for check in record["checks"])
+    record = records.read(chapter.executed)
+    assert json.loads(chapter.record.read_text("utf-8")) == records.asdict(record)
+    assert record.profile == "smoke"
+    assert all(check.ok for check in record.checks)

@@ -6,10 +6,7 @@ import re
 import tomllib
 from pathlib import Path
 
-import nbformat
-import pytest
 import yaml
-from fersep_book import published
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -57,17 +54,3 @@ def test_targets_of_the_readme_exist():
     assert len(targets) >= 3
     for target in map("".join, targets):
         assert re.search(rf"^{target}:", makefile, re.M), target
-
-
-@pytest.mark.parametrize("name", ["index", "16_verdict"])
-def test_glued_keys_come_from_the_paper_or_the_page(name):
-    """A printed number on the page is an entry of published.json, never typed."""
-    notebook = nbformat.read(ROOT / "book" / f"{name}.ipynb", as_version=4)
-    prose = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
-    printed = {
-        entry["value"]
-        for entry in published.entries().values()
-        if re.fullmatch(r"\d+\.\d\d%?", entry["value"])
-    }
-    typed = set(re.findall(r"(?<![\d.])\d+\.\d\d%?(?!\d)", prose))
-    assert not typed & printed

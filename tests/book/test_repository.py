@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
-from functools import cache
 from pathlib import Path
 
 import nbformat
+import papermill
 import pytest
 import yaml
-from chapters import PROFILES, TYPES, chapters, pages, profile
+from chapters import PROFILES, chapters, has_tag, pages, profile
+from fersep_book.records import fits
 from site_checks import private_words
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,7 +31,6 @@ def tracked() -> list[Path]:
     return [path for path in paths if path.is_file()]
 
 
-@cache
 def text_of(path: Path) -> str:
     try:
         return path.read_text("utf-8")
@@ -41,10 +41,6 @@ def text_of(path: Path) -> str:
 def code_cells(path: Path) -> list[nbformat.NotebookNode]:
     notebook = nbformat.read(path, as_version=4)
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
-
-
-def test_there_are_chapters():
-    assert NOTEBOOKS
 
 
 @EACH_NOTEBOOK
@@ -61,22 +57,14 @@ def test_notebook_is_a_clean_source(path):
 
 
 @EACH_NOTEBOOK
-def test_parameters_are_annotated_literals(path):
-    tagged = [
-        cell
-        for cell in code_cells(path)
-        if "parameters" in cell.metadata.get("tags", [])
-    ]
-    assert len(tagged) == 1
-    for line in ast.parse(tagged[0].source).body:
-        assert isinstance(line, ast.AnnAssign), ast.unparse(line)
-        kind = ast.unparse(line.annotation)
-        assert kind in TYPES, f"{ast.unparse(line)}: the type must be a plain one"
-        value = ast.literal_eval(line.value)
-        assert isinstance(value, TYPES[kind])
-        assert kind == "bool" or not isinstance(value, bool)
-    for line in tagged[0].source.splitlines():
-        assert "  # " in line, f"{line!r} says nothing about the parameter"
+def test_parameters_are_annotated_literals_with_a_word_of_help(path):
+    (cell,) = [cell for cell in code_cells(path) if has_tag(cell, "parameters")]
+    found = papermill.inspect_notebook(path).values()
+    assert len(found) == len(cell.source.splitlines())
+    for parameter in found:
+        default = ast.literal_eval(parameter["default"])
+        assert fits(default, parameter["inferred_type_name"]), parameter
+        assert parameter["help"], parameter
 
 
 @EACH_NOTEBOOK
@@ -84,19 +72,6 @@ def test_code_fits_the_page(path):
     for cell in code_cells(path):
         for line in cell.source.splitlines():
             assert len(line) <= 76, line
-
-
-@EACH_NOTEBOOK
-def test_last_cell_saves_the_record(path):
-    code = [cell.source for cell in code_cells(path)]
-    assert code[-1].splitlines()[-1].startswith("records.save(")
-    assert f'records.start("{path.stem}", globals())' in "\n".join(code)
-
-
-@EACH_NOTEBOOK
-def test_no_cell_may_raise(path):
-    for cell in code_cells(path):
-        assert "raises-exception" not in cell.metadata.get("tags", [])
 
 
 @pytest.mark.parametrize("name", PROFILES)
@@ -112,22 +87,12 @@ def test_table_of_contents_holds_every_page():
     assert {chapter.source for chapter in chapters(ROOT)} == set(NOTEBOOKS)
 
 
-def test_no_file_names_a_registry():
-    naming = [
-        f"{path.relative_to(ROOT)}: {host}"
-        for path in tracked()
-        for host in REGISTRIES
-        if host in text_of(path)
-    ]
-    assert not naming
-
-
-def test_no_file_names_this_machine():
-    naming = [
-        f"{path.relative_to(ROOT)}: {word}"
-        for path in tracked()
-        for word in private_words(text_of(path))
-    ]
+def test_no_file_names_a_registry_or_this_machine():
+    naming = []
+    for path in tracked():
+        text = text_of(path)
+        words = [*private_words(text), *(host for host in REGISTRIES if host in text)]
+        naming += [f"{path.relative_to(ROOT)}: {word}" for word in words]
     assert not naming
 
 
@@ -144,7 +109,3 @@ def test_every_locked_package_has_a_hash():
     lock = (ROOT / "requirements.lock").read_text("utf-8")
     for entry in re.split(r"\n(?=[\w.-]+==)", lock):
         assert "--hash=sha256:" in entry, entry.splitlines()[0]
-
-
-def test_only_one_lock():
-    assert not (ROOT / "uv.lock").exists()

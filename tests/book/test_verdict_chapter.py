@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
@@ -10,6 +9,8 @@ import nbformat
 import papermill
 import pytest
 from fersep_book import records
+from fersep_book.records import Record, Value
+from nbformat.v4 import new_code_cell
 
 pytestmark = [
     pytest.mark.chapters,
@@ -19,31 +20,15 @@ pytestmark = [
 CHAPTER = Path(__file__).resolve().parents[2] / "book" / "16_verdict.ipynb"
 
 
-def record(profile: str, data: str) -> dict:
+def record(profile: str, data: str) -> Record:
     """Return a record that could not be clearer: 5 points gained, give or take 0.1."""
-    return {
-        "chapter": "12_accuracy",
-        "profile": profile,
-        "parameters": {"data": data, "lam": 0.9, "width": 64},
-        "checks": [],
-        "values": [
-            {
-                "key": "basic.accuracy.gain",
-                "mean": 5.0,
-                "spread": 0.1,
-                "n": 5,
-                "unit": "%",
-            },
-            {
-                "key": "similarity.inter.gain",
-                "mean": 0.2,
-                "spread": 0.01,
-                "n": 5,
-                "unit": "",
-            },
-        ],
-        "provenance": {"device": "cpu", "seconds": 1.0},
-    }
+    values = [
+        Value("basic.accuracy.gain", 5.0, 0.1, 5, "%"),
+        Value("similarity.inter.gain", 0.2, 0.01, 5, ""),
+    ]
+    parameters = {"data": data, "lam": 0.9, "width": 64}
+    origin = {"device": "cpu", "seconds": 1.0}
+    return Record("12_accuracy", profile, parameters, [], values, origin)
 
 
 def judged(folder: Path, monkeypatch) -> tuple[dict[str, float], str]:
@@ -51,13 +36,16 @@ def judged(folder: Path, monkeypatch) -> tuple[dict[str, float], str]:
     monkeypatch.setenv("FERSEP_BUILD", str(folder / "_build"))
     monkeypatch.setenv("FERSEP_STATIC", "1")
     monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+    # Its recorded runs are those of this folder.
+    notebook = nbformat.read(CHAPTER, as_version=4)
+    here = f"import pathlib\nrecords.ROOT = pathlib.Path({str(folder)!r})"
+    notebook.cells.insert(0, new_code_cell(f"from fersep_book import records\n{here}"))
+    nbformat.write(notebook, folder / CHAPTER.name)
     target = folder / "out.ipynb"
     papermill.execute_notebook(
-        str(CHAPTER),
+        str(folder / CHAPTER.name),
         str(target),
         parameters={"draws": 100},
-        kernel_name="python3",
-        language="python",
         progress_bar=False,
     )
     tables = [
@@ -66,13 +54,8 @@ def judged(folder: Path, monkeypatch) -> tuple[dict[str, float], str]:
         for output in cell.get("outputs", [])
         if "data" in output
     ]
-    found = {entry["key"]: entry["mean"] for entry in records.read(target)["values"]}
+    found = {value.key: value.mean for value in records.read(target).values}
     return found, " ".join(" ".join(tables).split())
-
-
-def write(path: Path, content) -> None:
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps(content))
 
 
 def test_without_any_record(tmp_path, monkeypatch):
@@ -84,10 +67,8 @@ def test_without_any_record(tmp_path, monkeypatch):
 
 
 def test_smoke_shows_numbers_and_judges_nobody(tmp_path, monkeypatch):
-    write(
-        tmp_path / "_build" / "records" / "12_accuracy.json",
-        record("smoke", "rendered_basic"),
-    )
+    of_build = tmp_path / "_build" / "records" / "12_accuracy.json"
+    records.write(of_build, record("smoke", "rendered_basic"))
     found, page = judged(tmp_path, monkeypatch)
     assert found["verdict.holds"] == found["verdict.fails"] == 0
     assert re.search(
@@ -96,14 +77,10 @@ def test_smoke_shows_numbers_and_judges_nobody(tmp_path, monkeypatch):
 
 
 def test_build_and_recorded_runs_stay_apart(tmp_path, monkeypatch):
-    write(
-        tmp_path / "_build" / "records" / "12_accuracy.json",
-        record("smoke", "rendered_basic"),
-    )
-    write(
-        tmp_path / "results" / "gpu" / "runs.json",
-        [record("gpu", "rendered_basic"), record("gpu", "facial_expressions")],
-    )
+    of_build = tmp_path / "_build" / "records" / "12_accuracy.json"
+    records.write(of_build, record("smoke", "rendered_basic"))
+    runs = [record("gpu", "rendered_basic"), record("gpu", "facial_expressions")]
+    records.write(tmp_path / "results" / "gpu" / "runs.json", runs)
     found, page = judged(tmp_path, monkeypatch)
     assert (found["verdict.holds"], found["verdict.fails"]) == (2, 2)
     build, recorded = page.split("2 recorded runs; 2 of them recorded with an earlier")
