@@ -20,7 +20,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from fersep import analysis, rendered, training
+from fersep import analysis, rendered, storage, training
 from fersep.data import load_splits
 
 BAND = {"rendered_basic": (80, 90), "rendered_compound": (50, 65)}
@@ -114,9 +114,8 @@ def _keep(run: dict[str, Any], path: Path) -> None:
     runs = [r for r in runs if _place(r) != _place(run)] + [run]
     # The name tells a benchmark from the record of a chapter.
     result = {"benchmark": "calibration", "runs": sorted(runs, key=_place)}
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    part.replace(path)
+    with storage.whole_file(path) as part:
+        part.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 def _place(run: dict[str, Any]) -> tuple[str, str]:

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from fersep import provenance, rendered
+from fersep import provenance, rendered, storage
 from fersep.models import expression_net
 from fersep.training import normalize
 
@@ -84,9 +84,8 @@ def main() -> None:
         got = torch.cat([model(normalize(part))[1] for part in new.split(500)])
     score = r_squared(got, want)
     if args.weights:
-        part = args.weights.with_suffix(".part")
-        torch.save(model.state_dict(), part)
-        part.replace(args.weights)
+        with storage.whole_file(args.weights) as part:
+            torch.save(model.state_dict(), part)
     print(
         json.dumps(
             {

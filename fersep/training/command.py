@@ -68,7 +68,7 @@ def _add_settings(group: argparse._ArgumentGroup) -> None:
         described |= dict.fromkeys(names.split(", "), words)
     for field in fields(Settings):
         name, default = f"--{field.name.replace('_', '-')}", field.default
-        words = described[field.name].replace("%", "%%")
+        words = described.get(field.name, "").replace("%", "%%")
         if default is False:
             group.add_argument(name, action="store_true", help=words)
             continue
