@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from fersep_book import figures
+from fersep_book.figures import shared, style
 from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 from papermill.iorw import load_notebook_node
@@ -80,8 +80,8 @@ def kernel(tmp_path_factory):
 def test_pictures_of_a_photograph_are_recognized():
     folder_image = torch.tensor(MARK, dtype=torch.uint8)[:, None, None]
     images = folder_image.expand(3, 3, 48, 48)
-    figure, _ = figures.face_grid(images, torch.arange(3), ["HA", "SA", "FE"])
-    assert marked(figures.png(figure))
+    figure, _ = shared.face_grid(images, torch.arange(3), ["HA", "SA", "FE"])
+    assert marked(style.png(figure))
 
 
 def test_no_photograph_is_on_the_page(kernel):

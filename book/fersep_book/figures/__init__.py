@@ -6,27 +6,9 @@ see the picture. `show` displays both. The figures belong to no window system, s
 nothing has to be closed.
 
 A chapter imports its own module, and `shared` if it shows a figure that others show
-too; what is here is the house style alone.
+too. Here is what every chapter needs.
 """
 
-from fersep_book.figures.style import (
-    BOTH_LOSSES,
-    CLASS_STYLE,
-    DPI,
-    class_style,
-    png,
-    show,
-    table,
-    use_style,
-)
+from fersep_book.figures.style import BOTH_LOSSES, show, table, use_style
 
-__all__ = [
-    "BOTH_LOSSES",
-    "CLASS_STYLE",
-    "DPI",
-    "class_style",
-    "png",
-    "show",
-    "table",
-    "use_style",
-]
+__all__ = ["BOTH_LOSSES", "show", "table", "use_style"]

@@ -1,7 +1,5 @@
 """The figure of the appendix: what came after the paper."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

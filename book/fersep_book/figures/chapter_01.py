@@ -1,12 +1,9 @@
 """Figures of chapter 1: the claim."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 from numpy.typing import ArrayLike, NDArray
 
@@ -30,14 +27,14 @@ def pull_and_push(
     labels : array, (n,)
     """
     classes = np.asarray(labels)
-    stages = {title: tuple(map(parts.as_array, s)) for title, s in stages.items()}
-    moves = [move for _, _, *both in stages.values() for part in both for move in part]
+    arrays = [[parts.as_array(part) for part in stage] for stage in stages.values()]
+    moves = np.concatenate([part for _, _, *both in arrays for part in both])
     scale = 0.42 / np.linalg.norm(moves, axis=1).max()
     figure, panels = parts.row_of_panels(3.5, len(stages))
     told = []
-    for axes, (title, stage) in zip(panels, stages.items(), strict=True):
+    for axes, title, stage in zip(panels, stages, arrays, strict=True):
         features, centers, pulls, pushes = stage
-        _stage(axes, features, centers, scale * pulls, scale * pushes, classes)
+        _stage(axes, classes, features, centers, scale * pulls, scale * pushes)
         intra, inter = parts.mean_cosines(features, classes, centers)
         axes.set_title(f"{title}\nintra {intra:.2f}, inter {inter:.2f}", loc="center")
         told.append(
@@ -52,12 +49,12 @@ def pull_and_push(
 
 
 def _stage(
-    axes: Axes,
+    axes: parts.Axes,
+    labels: NDArray[Any],
     features: parts.Array,
     centers: parts.Array,
     pulls: parts.Array,
     pushes: parts.Array,
-    labels: NDArray[Any],
 ) -> None:
     parts.plane(axes, 1.35)
     parts.circle(axes)
@@ -117,9 +114,12 @@ def two_losses_on_one_network(feature_dim: int, num_classes: int) -> parts.Pictu
 
 
 def _box(
-    axes: Axes, x: float, y: float, text: str, edge: str, wide: float = 15
+    axes: parts.Axes, x: float, y: float, text: str, edge: str, wide: float = 15
 ) -> None:
-    look = {"boxstyle": "round,pad=0.3,rounding_size=1.6", "linewidth": 1.5}
+    look: dict[str, Any] = {
+        "boxstyle": "round,pad=0.3,rounding_size=1.6",
+        "linewidth": 1.5,
+    }
     box = FancyBboxPatch((x, y - 5.5), wide, 11, fc="white", ec=edge, **look)
     axes.add_patch(box)
     axes.text(x + wide / 2, y, text, ha="center", va="center", fontsize=8.5)
@@ -153,10 +153,7 @@ def printed_changes(
         parts.class_ticks(axes, names)
         axes.set(xlim=(-0.6, len(names) - 0.4), title=title)
         axes.legend(loc="lower left", handletextpad=0.2)
-        changes = [
-            f"{name} {a:.2f} to {b:.2f}".replace("\n", " ")
-            for name, a, b in zip(names, *both, strict=True)
-        ]
-        told.append(f"{title}, {side[0]} to {side[1]}: {parts.listing(changes)}")
+        changes = parts.say("{} {:.2f} to {:.2f}", names, *both)
+        told.append(f"{title}, {side[0]} to {side[1]}: {changes}")
     row[0].set_ylabel("mean cosine")
     return figure, f"Numbers that the paper prints. {'. '.join(told)}."

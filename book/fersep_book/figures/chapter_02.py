@@ -1,11 +1,9 @@
 """Figures of chapter 2: faces, their classes and their action units."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -30,7 +28,6 @@ def named_faces(images: ArrayLike, names: Sequence[str], columns: int) -> parts.
     images : array, (n, 3, height, width) uint8
     names : sequence of str, (n,)
         Empty names leave the place under a face free.
-    columns : int
 
     Raises
     ------
@@ -128,11 +125,11 @@ def expected_cosines(
 
 
 def _cells(
-    axes: Axes,
+    axes: parts.Axes,
     values: parts.Array,
     written: NDArray[np.bool_],
     framed: NDArray[np.bool_] | None = None,
-    **options: str,
+    **options: Any,
 ) -> None:
     """Draw a heat map, with short numbers in some cells and pale lines around some."""
     texts = np.full(values.shape, "", dtype=object)
@@ -144,7 +141,7 @@ def _cells(
         _frame(axes, i, j, "#DDDDDD", 0.6)
 
 
-def _frame(axes: Axes, i: int, j: int, color: str, width: float) -> None:
+def _frame(axes: parts.Axes, i: int, j: int, color: str, width: float) -> None:
     place = (j - 0.5, i - 0.5)
     axes.add_patch(Rectangle(place, 1, 1, fill=False, ec=color, lw=width))
 
@@ -171,8 +168,7 @@ def unit_ceilings(
         look = {"ha": side, "color": color, "fontsize": 9}
         parts.note(axes, f"{name} classes", middle, offset, **look)
         axes.axhline(majorities[name], color=color, lw=1.2, ls=style.DOTTED)
-        pairs = zip(misread, values, strict=True)
-        told.append(f"{name}: {parts.listing([f'{v:.0f} at {e:g}' for e, v in pairs])}")
+        told.append(f"{name}: {parts.say('{:.0f} at {:g}', values, misread)}")
     axes.set(xlabel="chance to misread a unit", ylabel="best accuracy, %")
     axes.set_ylim(0, 103)
     return figure, (
@@ -189,10 +185,8 @@ def unit_face(
     Parameters
     ----------
     image : array, (3, height, width) uint8
-    units : sequence of str
     strengths : sequence of float
         From 0 to 1.
-    title : str
     """
     figure, (left, right) = parts.row_of_panels(3.3, 2, width_ratios=[1, 0.8])
     left.imshow(np.asarray(image).transpose(1, 2, 0), interpolation="antialiased")
@@ -235,9 +229,8 @@ def class_brightness(
         axes.plot([k, k], [first, third], color=color, lw=7, solid_capstyle="butt")
         axes.plot(k, middle, marker, color=style.INK, mec="white", ms=7)
         told.append(f"{name} {middle:.0f}")
-    axes.axhline(
-        float(np.median(values)), color=style.GRAY, lw=1, ls=style.DOTTED, zorder=0
-    )
+    middle = np.median(values)
+    axes.axhline(middle, color=style.GRAY, lw=1, ls=style.DOTTED, zorder=0)
     parts.class_ticks(axes, classes)
     axes.set(ylabel="mean brightness of an image", xlim=(-0.6, len(classes) - 0.4))
     return figure, (

@@ -1,12 +1,9 @@
 """Figures of chapter 3: softmax features, their spread, intervals."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from fersep_book.figures import parts, style
@@ -60,9 +57,10 @@ def cosine_tables(classes: Sequence[str], tables: ArrayLike) -> parts.Picture:
     _cosine_table(row[0], classes, mean, "Blues", float(np.nanmin(mean)))
     row[0].set(title="mean over the seeds", ylabel="features of")
     off = mean[~np.eye(len(classes), dtype=bool)]
+    own = parts.say("{} {:.2f}", classes, mean.diagonal())
     alt = (
         f"Table of mean cosines, {len(classes)} classes, mean over {len(values)} "
-        f"seeds. With the own center: {parts.named(classes, mean.diagonal())}. With "
+        f"seeds. With the own center: {own}. With "
         f"other centers: {np.nanmin(off):.2f} to {np.nanmax(off):.2f}."
     )
     if several:
@@ -74,7 +72,11 @@ def cosine_tables(classes: Sequence[str], tables: ArrayLike) -> parts.Picture:
 
 
 def _cosine_table(
-    axes: Axes, classes: Sequence[str], cells: parts.Array, colors: str, low: float
+    axes: parts.Axes,
+    classes: Sequence[str],
+    cells: parts.Array,
+    colors: str,
+    low: float,
 ) -> None:
     high = float(np.nanmax(cells))
     dark = cells > (low + high) / 2 + (high - low) / 6
@@ -113,7 +115,7 @@ def seeds_with_intervals(
     places = np.arange(len(names))
     ends = np.array([(each.low, each.high) for each in intervals])
     finite = np.isfinite(ends[:, 0])
-    look: dict[str, Any] = {"color": style.SOFTMAX_COLOR, "lw": 5, "alpha": 0.35}
+    look = {"color": style.SOFTMAX_COLOR, "lw": 5, "alpha": 0.35}
     label = "95 % interval of the mean"
     axes.vlines(places[finite], *ends[finite].T, label=label, **look)
     axes.plot(
@@ -133,13 +135,10 @@ def seeds_with_intervals(
     span = np.ptp(rows[np.isfinite(rows)]) + 0.05
     axes.set_ylim(np.nanmin(rows) - span, np.nanmax(rows) + span)
     parts.legend_below(figure, 3)
-    told = [
-        f"{name} {parts.interval_words(each)}"
-        for name, each in zip(names, intervals, strict=True)
-    ]
+    told = parts.say("{} {}", names, map(parts.interval_words, intervals))
     return figure, (
         f"Mean cosines of {len(rows)} seeds with the 95 percent interval of their "
-        f"mean: {parts.listing(told)}.".replace("\n", " ")
+        f"mean: {told}."
     )
 
 
@@ -167,13 +166,10 @@ def interval_coverage(
     axes.set_xticks(places, [str(n) for n in numbers])
     axes.set(xlabel="seeds", ylabel="holds the truth, %", ylim=(60, 100))
     axes.legend(loc="lower right")
-    told = [
-        f"{n} seeds {100 * a:.0f} and {100 * b:.0f}"
-        for n, a, b in zip(numbers, student, normal, strict=True)
-    ]
+    told = parts.say("{} seeds {:.0%} and {:.0%}", numbers, student, normal)
     return figure, (
-        "Share of simulated experiments whose interval holds the truth, in percent, "
-        f"Student's and the normal one: {parts.listing(told)}."
+        "Share of simulated experiments whose interval holds the truth, Student's and "
+        f"the normal one: {told}."
     )
 
 
@@ -238,7 +234,7 @@ def disagreements(
     figure, axes = parts.one_panel(2.5)
     places = np.arange(len(classes))
     axes.bar(places, up, 0.7, color=style.BLUE, label="only the second is right")
-    look: dict[str, Any] = {"color": style.ORANGE, "hatch": "///", "ec": "white"}
+    look = {"color": style.ORANGE, "hatch": "///", "ec": "white"}
     axes.bar(places, -down, 0.7, label="only the first is right", **look)
     axes.axhline(0, color=style.INK, lw=1)
     parts.class_ticks(axes, classes)
@@ -246,8 +242,7 @@ def disagreements(
     axes.yaxis.set_major_formatter(lambda value, _: f"{abs(value):.0f}")
     axes.set_ylabel("test images")
     parts.legend_below(figure, 2)
-    pairs = zip(classes, up, down, strict=True)
-    told = parts.listing([f"{name} {a} and {b}" for name, a, b in pairs])
+    told = parts.say("{} {} and {}", classes, up, down)
     return figure, (
         f"Images that only the second and only the first model names rightly: {told}; "
         f"together {up.sum()} and {down.sum()}."

@@ -1,11 +1,8 @@
 """Figures of chapter 4: the separate loss."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from numpy.typing import ArrayLike
@@ -35,7 +32,7 @@ def two_vectors(angle: float) -> parts.Picture:
     )
 
 
-def _angle_between(axes: Axes, angle: float, value: float) -> None:
+def _angle_between(axes: parts.Axes, angle: float, value: float) -> None:
     turn = np.linspace(0, np.deg2rad(angle), 60)
     x, y = np.cos(turn), np.sin(turn)
     second = 0.78 * np.array([x[-1], y[-1]])
@@ -115,7 +112,7 @@ def zero_sum_sets(sets: Mapping[str, ArrayLike]) -> parts.Picture:
     )
 
 
-def _center_arrows(axes: Axes, centers: parts.Array) -> None:
+def _center_arrows(axes: parts.Axes, centers: parts.Array) -> None:
     """Draw centers and their mean; marks of equal centers lie outside each other."""
     parts.plane(axes, 1.35)
     parts.circle(axes)
@@ -132,7 +129,7 @@ def _center_arrows(axes: Axes, centers: parts.Array) -> None:
         parts.arrow(axes, resultant / len(centers), color=style.INK, width=2.6)
 
 
-def _similarities(axes: Axes, matrix: parts.Array) -> None:
+def _similarities(axes: parts.Axes, matrix: parts.Array) -> None:
     texts = [[f"{cell:.2f}".lstrip("0") for cell in row] for row in matrix]
     for i, row in enumerate(texts):
         row[i] = ""
@@ -151,7 +148,6 @@ def inter_cost(
 
     Parameters
     ----------
-    sizes : sequence of int
     seconds : mapping of name -> seconds, one for each size it was run at (a prefix)
     """
     figure, axes = parts.one_panel(3.0)

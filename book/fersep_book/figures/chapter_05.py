@@ -1,9 +1,6 @@
 """Figures of chapter 5: the gradient."""
 
-from __future__ import annotations
-
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from numpy.typing import ArrayLike
 
@@ -40,7 +37,7 @@ def feature_push(angle: float) -> parts.Picture:
     )
 
 
-def _push_on(axes: Axes, feature: parts.Array, center: parts.Array) -> None:
+def _push_on(axes: parts.Axes, feature: parts.Array, center: parts.Array) -> None:
     parts.plane(axes, 1.3)
     parts.circle(axes)
     parts.arrow(axes, center, color=style.INK, width=2)
@@ -72,8 +69,7 @@ def push_field(center: ArrayLike) -> parts.Picture:
     center : array, (2,)
     """
     direction = parts.unit(center)
-    figure = parts.new_figure(4.3, 5.6)
-    axes = figure.subplots()
+    figure, axes = parts.one_panel(4.3, 5.6)
     parts.plane(axes, 2.2)
     x, y = np.meshgrid(*[np.linspace(-2.2, 2.2, 221)] * 2)
     points = np.stack([x, y], -1)
@@ -103,7 +99,7 @@ def push_field(center: ArrayLike) -> parts.Picture:
     )
 
 
-def _pushes_on_circle(axes: Axes, radius: float, direction: parts.Array) -> None:
+def _pushes_on_circle(axes: parts.Axes, radius: float, direction: parts.Array) -> None:
     parts.circle(axes, radius, color="#CFCFCF")
     for turn in np.deg2rad(np.arange(15, 360, 30)):
         place = radius * np.array([np.cos(turn), np.sin(turn)])

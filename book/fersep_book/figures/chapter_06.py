@@ -1,12 +1,8 @@
 """Figures of chapter 6: the centers."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from fersep_book.figures import parts, style
@@ -28,7 +24,6 @@ def centers_relaxing(
     ----------
     path : sequence of centers (s, 2), one for each step
     losses : sequence of float, L_inter at each step
-    floor : float
     at : int
         The step to draw.
     """
@@ -52,7 +47,7 @@ def centers_relaxing(
     )
 
 
-def _traced_centers(axes: Axes, traces: parts.Array) -> None:
+def _traced_centers(axes: parts.Axes, traces: parts.Array) -> None:
     """Draw centers and their mean, with the way that they came: (steps, s, 2)."""
     centers = traces[-1]
     parts.plane(axes, 1.3)
@@ -107,7 +102,7 @@ def rule_weights(
 
 
 def _rule_curves(
-    axes: Axes, values: ArrayLike, curves: Mapping[str, ArrayLike]
+    axes: parts.Axes, values: ArrayLike, curves: Mapping[str, ArrayLike]
 ) -> list[tuple[str, parts.Array, parts.Array]]:
     """Draw one curve a rule, and return what was drawn: rule, places, heights."""
     at = parts.as_array(values)
@@ -128,14 +123,13 @@ def rest_positions(
 
     Parameters
     ----------
-    classes : sequence of str
     rest : mapping of rule -> cosines, one for each class
     printed : array, the paper's cosines after the last epoch
     """
     figure, axes = parts.one_panel(3.0)
     places = np.arange(len(classes))
     paper = parts.as_array(printed)
-    look: dict[str, Any] = {"ms": 11, "mfc": "none", "mec": style.INK, "mew": 1.6}
+    look = {"ms": 11, "mfc": "none", "mec": style.INK, "mew": 1.6}
     axes.plot(places, paper, "o", label="the paper", **look)
     told = []
     for rule, given in rest.items():

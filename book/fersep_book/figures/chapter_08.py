@@ -1,12 +1,9 @@
 """Figures of chapter 8: training."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from fersep_book.figures import parts, style
@@ -32,28 +29,20 @@ def training_curves(
     looks = ((style.SOFTMAX_COLOR, "--"), (style.SEPARATE_COLOR, "-"))
     told = []
     for axes, (key, title) in zip(panels, titles.items(), strict=True):
-        for name, histories, look in parts.series(runs, looks):
+        for name, histories, (color, line) in parts.series(runs, looks):
             rows = parts.as_array([history[key] for history in histories])
-            _seed_curves(axes, rows, *look, name)
+            epochs = np.arange(1, rows.shape[1] + 1)
+            look = {"color": color, "ls": line}
+            axes.plot(epochs, rows.T, lw=0.8, alpha=0.45, marker=".", **look)
+            axes.plot(epochs, rows.mean(0), lw=2.2, marker="o", label=name, **look)
             told.append(f"{key.replace('_', ' ')} with {name} {rows[:, -1].mean():.3g}")
         axes.set(title=title, xlabel="epoch")
         parts.whole_ticks(axes.xaxis)
     parts.legend_below(figure, 2, panels[0])
-    epochs = len(separate[0]["softmax_loss"])
     return figure, (
-        f"Three curves over {epochs} epochs for two losses, mean over {len(separate)} "
-        f"seeds. At the end: {parts.listing(told)}."
+        f"Three curves over {len(epochs)} epochs for two losses, mean over "
+        f"{len(separate)} seeds. At the end: {parts.listing(told)}."
     )
-
-
-def _seed_curves(
-    axes: Axes, rows: parts.Array, color: str, dash: str, name: str
-) -> None:
-    """Draw each row (seeds, epochs) thinly, and their mean."""
-    epochs = np.arange(1, rows.shape[1] + 1)
-    for row in rows:
-        axes.plot(epochs, row, dash, color=color, lw=0.8, alpha=0.45, marker=".")
-    axes.plot(epochs, rows.mean(0), dash, color=color, lw=2.2, marker="o", label=name)
 
 
 def paired_seeds(
@@ -95,8 +84,8 @@ def paired_seeds(
         axes.set_title(text, fontweight="normal")
         told.append(f"{name}: separate minus softmax {text}".replace("\n", ", "))
     panels[0].axhline(baseline, color=style.INK, lw=1, ls=style.DOTTED)
-    look = {"ha": "right", "va": "bottom", "color": style.INK}
-    parts.note(panels[0], "largest class", (1.5, baseline), **look)
+    place = (1.5, baseline)
+    parts.note(panels[0], "largest class", place, ha="right", va="bottom")
     told.append(f"always naming the largest class gives {baseline:.1f} percent")
     return figure, f"{len(softmax[0])} pairs of runs joined by seed. {'; '.join(told)}."
 
@@ -128,11 +117,8 @@ def class_recalls(
         for row in rows:
             axes.plot(places, row, marker, color=color, ms=4, alpha=0.4, mec="none")
         axes.plot(places, mean, marker, color=color, ms=8, mec="white", label=loss)
-        words = [
-            f"{name} {value:.0f}".replace("nan", "untested")
-            for name, value in zip(names, mean, strict=True)
-        ]
-        told.append(f"{loss}: {parts.listing(words)}")
+        words = parts.say("{} {:.0f}", names, mean).replace("nan", "untested")
+        told.append(f"{loss}: {words}")
     parts.class_ticks(axes, [f"{classes[k]}\n{counts[k]}" for k in order])
     axes.set(ylim=(-4, 104), ylabel="recall, %")
     axes.set_xlabel("class and its number of training images")

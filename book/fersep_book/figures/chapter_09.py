@@ -1,7 +1,5 @@
 """The figure of chapter 9: similarities within and between classes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -41,7 +39,7 @@ def similarity_row(
         if published is not None:
             look = {"ms": 8, "mfc": "none", "mew": 1.2, "label": f"{name}, the paper"}
             axes.plot(places, published[name], marker, color=color, zorder=3, **look)
-        told.append(f"{name}: {parts.named(names, mean)}")
+        told.append(f"{name}: {parts.say('{} {:.2f}', names, mean)}")
     axes.axvline(len(classes) - 0.5, color=style.PALE, lw=1)
     parts.class_ticks(axes, names)
     axes.set_ylabel("mean cosine")

@@ -1,7 +1,5 @@
 """Figures of chapter 10: learned and true centers."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -40,24 +38,17 @@ def convergence(
             look = {"color": color, "mfc": "none", "ms": 7.5, "mew": 1.3}
             axes.plot(place, value, marker, **look)
         axes.axvspan(place - side / 2, place + side / 2, color="#F4F4F4", zorder=0)
-        low = {
-            "xycoords": ("data", "axes fraction"),
-            "ha": "center",
-            "color": style.GRAY,
-        }
-        parts.note(axes, "paper", (place, 0.01), **low)
-    parts.zero_line(axes)
+        at_bottom = {"xycoords": axes.get_xaxis_transform(), "ha": "center"}
+        parts.note(axes, "paper", (place, 0.01), (0, 0), color=style.GRAY, **at_bottom)
+    axes.axhline(0, color=style.PALE, lw=1, zorder=0)
     axes.set_ylim(min(-0.05, values.min() - 0.05), 1.05)
     axes.set(xlabel="epoch", ylabel="cosine of learned and true center")
     parts.whole_ticks(axes.xaxis)
     parts.legend_beside(axes)
-    ends = [
-        f"{name} from {curve[0]:.2f} to {curve[-1]:.2f}"
-        for name, curve in zip(classes, values.T, strict=True)
-    ]
+    ends = parts.say("{} from {:.2f} to {:.2f}", classes, values[0], values[-1])
     return figure, (
         "Cosine of learned and true center of each class over "
-        f"{len(epochs)} epochs: {parts.listing(ends)}."
+        f"{len(epochs)} epochs: {ends}."
     )
 
 
@@ -90,13 +81,13 @@ def agreement_at(
         parts.note(axes, name, (n, max(a, b)), (0, 7), ha="center")
     axes.set_xscale("log")
     parts.log_ticks(axes.xaxis)
-    parts.zero_line(axes)
+    axes.axhline(0, color=style.PALE, lw=1, zorder=0)
     axes.set_ylim(lowest - 0.08, 1.14)
     axes.set_xlabel("training images of the class (logarithmic)")
     axes.set_ylabel("cosine of learned and true center")
     axes.set_title(f"epoch {epoch}: filled with the separate loss, hollow λ = 0")
     return figure, (
         f"Epoch {epoch}, cosine of learned and true center. With the separate loss: "
-        f"{parts.named(classes, ours)}. With λ = 0, centers only following: "
-        f"{parts.named(classes, control)}."
+        f"{parts.say('{} {:.2f}', classes, ours)}. With λ = 0, centers only following: "
+        f"{parts.say('{} {:.2f}', classes, control)}."
     )

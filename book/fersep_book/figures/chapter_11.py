@@ -1,13 +1,9 @@
 """The figure of chapter 11: maps of features and centers."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
 from fersep_book.figures import parts, style
@@ -48,25 +44,19 @@ def maps(
             f"{title}: {len(spots)} points; the two nearest true centers are "
             f"{classes[i]} and {classes[j]}"
         )
-    _map_legend(figure, classes, looks)
+    marks: dict[str, dict[str, Any]] = {
+        name: {"color": color, "marker": marker, "ms": 6}
+        for name, (color, marker) in zip(classes, looks, strict=True)
+    }
+    hollow = {"color": "white", "mec": style.INK, "ms": 8}
+    marks["learned center"] = hollow | {"marker": "^"}
+    marks["true center"] = hollow | {"marker": "v"}
+    parts.legend_of(figure, marks, 5)
     return figure, f"Maps of features and class centers. {'. '.join(told)}."
 
 
 def _centers(
-    axes: Axes, places: parts.Array, looks: Sequence[tuple[str, str]], shape: str
+    axes: parts.Axes, places: parts.Array, looks: Sequence[tuple[str, str]], shape: str
 ) -> None:
     for place, (color, _) in zip(places, looks, strict=True):
         axes.plot(*place, shape, color=color, ms=10, mec=style.INK, mew=1.3, zorder=5)
-
-
-def _map_legend(
-    figure: Figure, classes: Sequence[str], looks: Sequence[tuple[str, str]]
-) -> None:
-    handles = [
-        Line2D([], [], marker=marker, color=color, ls="", ms=6, label=name)
-        for name, (color, marker) in zip(classes, looks, strict=True)
-    ]
-    for marker, name in (("^", "learned center"), ("v", "true center")):
-        look = {"color": "white", "mec": style.INK, "ls": "", "ms": 8}
-        handles.append(Line2D([], [], marker=marker, label=name, **look))
-    figure.legend(handles=handles, loc="outside lower center", ncols=5)

@@ -1,11 +1,8 @@
 """Figures of chapter 12: accuracies, confusions, recalls."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from fersep.analysis import student_interval
@@ -38,7 +35,7 @@ def confusions(named: Mapping[str, ArrayLike], classes: Sequence[str]) -> parts.
         axes.set(title=title, xlabel="predicted", ylabel="true")
         off = matrix - np.diag(np.diag(matrix))
         i, j = divmod(int(off.argmax()), len(classes))
-        right = parts.named(classes, 100 * np.diag(share), ".0f")
+        right = parts.say("{} {:.0f}", classes, 100 * np.diag(share))
         told.append(
             f"{title}: percent right {right}; most often {classes[i]} is taken for "
             f"{classes[j]}"
@@ -47,7 +44,7 @@ def confusions(named: Mapping[str, ArrayLike], classes: Sequence[str]) -> parts.
 
 
 def _confusion(
-    axes: Axes, matrix: parts.Array, share: parts.Array, classes: Sequence[str]
+    axes: parts.Axes, matrix: parts.Array, share: parts.Array, classes: Sequence[str]
 ) -> None:
     few = matrix.sum(1) < FEWEST_IMAGES
     texts = np.full(matrix.shape, "", dtype=object)
@@ -91,7 +88,7 @@ def recall_by_size(
         axes.set_xscale("log")
         parts.log_ticks(axes.xaxis)
         axes.set(title=title, xlabel="training images of the class", ylim=(-4, 104))
-        told.append(f"{title}: {parts.named(classes, ours[:, 1], '.0f')}")
+        told.append(f"{title}: {parts.say('{} {:.0f}', classes, ours[:, 1])}")
     row[0].set_ylabel("recall, %")
     return figure, (
         "Recall of each class in percent against its number of training images. "
@@ -146,8 +143,7 @@ def seeds_needed(spread: float, target: float, so_far: int) -> parts.Picture:
     figure, axes = parts.one_panel(2.6)
     axes.plot(numbers, half, color=style.BLUE)
     axes.axhline(target, color=style.ORANGE, lw=1.4, ls="--")
-    look = {"ha": "right", "va": "bottom", "color": style.INK}
-    parts.note(axes, "wanted", (MOST_PAIRS, target), **look)
+    parts.note(axes, "wanted", (MOST_PAIRS, target), ha="right", va="bottom")
     if so_far >= 2:
         here = (so_far, student_interval(0.0, spread, so_far)[1])
         axes.plot(*here, "o", color=style.BLUE, ms=8, mec="white")

@@ -1,7 +1,5 @@
 """The figure of chapter 13: accuracy against one setting."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -21,7 +19,6 @@ def sweep(
 
     Parameters
     ----------
-    values : sequence of float
     arms : mapping of name -> (len(values), n_seeds) percent
     label : str
         The name of the setting.
@@ -54,8 +51,8 @@ def sweep(
     axes.legend(fontsize=8)
     settings, accuracies = published
     right.plot(accuracies, "o-", color=style.SEPARATE_COLOR, mfc="white", ms=6.5)
-    places = np.arange(len(settings))
-    right.set_xticks(places[::2], [f"{v:g}" for v in settings[::2]])
+    every_second = range(0, len(settings), 2)
+    right.set_xticks(every_second, [f"{settings[k]:g}" for k in every_second])
     right.set(xlabel=label, title="the paper, one run each")
     told.append(f"without it {level.mean():.1f} percent")
     told.append(f"the paper: {min(accuracies):.2f} to {max(accuracies):.2f} percent")

@@ -1,7 +1,5 @@
 """The figure of chapter 16: what the paper's own numbers can carry."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

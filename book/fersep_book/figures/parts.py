@@ -1,21 +1,22 @@
 """The parts that figures are made of: panels, arrows, ticks, heat maps, words."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike, NDArray
 
-from fersep_book.figures.style import CLASS_STYLE, INK, PALE, RED, WIDTH
+from fersep_book.figures.style import CLASS_STYLE, INK, RED, WIDTH
 
 Array = NDArray[np.float64]
+
+#: Axes of matplotlib, unchecked: its stubs refuse options that come in a dict.
+Axes = Any
 
 #: A figure and its alternative text.
 Picture = tuple[Figure, str]
@@ -58,16 +59,16 @@ def listing(words: Sequence[str]) -> str:
     return ", ".join(words[:-1]) + " and " + words[-1]
 
 
-def named(names: Iterable[str], values: Iterable[float], form: str = ".2f") -> str:
-    """List names with their numbers, like "HA 0.91 and FE 0.85".
+def say(form: str, *columns: Iterable[Any]) -> str:
+    """Fill a form like "{} {:.2f}" with each row of some columns, and list the rows.
 
     Raises
     ------
     ValueError
-        If there are more names than values, or fewer.
+        If the columns are of unequal length.
     """
-    pairs = zip(names, values, strict=True)
-    return listing([f"{n} {value:{form}}".replace("\n", " ") for n, value in pairs])
+    rows = zip(*columns, strict=True)
+    return listing([form.format(*row).replace("\n", " ") for row in rows])
 
 
 def interval_words(interval: Any, form: str = ".2f") -> str:
@@ -132,9 +133,9 @@ def new_figure(height: float, width: float = WIDTH) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def one_panel(height: float) -> tuple[Figure, Axes]:
-    """Return a figure of one panel, `height` inches high."""
-    figure = new_figure(height)
+def one_panel(height: float, width: float = WIDTH) -> tuple[Figure, Axes]:
+    """Return a figure of one panel; lengths in inches."""
+    figure = new_figure(height, width)
     return figure, figure.subplots()
 
 
@@ -207,11 +208,6 @@ def note(
     axes.annotate(text, place, xytext=offset, textcoords="offset points", **look)
 
 
-def zero_line(axes: Axes) -> None:
-    """Draw a pale horizontal line at zero, behind everything."""
-    axes.axhline(0, color=PALE, lw=1, zorder=0)
-
-
 # Ticks and legends.
 
 
@@ -237,6 +233,14 @@ def legend_below(figure: Figure, columns: int, axes: Axes | None = None) -> None
     """Put a legend under the panels, of all of them or of one."""
     handles = axes.get_legend_handles_labels() if axes else ()
     figure.legend(*handles, loc="outside lower center", ncols=columns)
+
+
+def legend_of(
+    figure: Figure, looks: Mapping[str, Mapping[str, Any]], columns: int, **options: Any
+) -> None:
+    """Put a legend of marks under the panels: name -> color, marker and more."""
+    marks = [Line2D([], [], ls="", label=name, **look) for name, look in looks.items()]
+    figure.legend(handles=marks, loc="outside lower center", ncols=columns, **options)
 
 
 def legend_beside(axes: Axes, **options: Any) -> None:

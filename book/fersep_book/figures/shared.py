@@ -1,12 +1,9 @@
 """Figures that several chapters show."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
@@ -99,11 +96,9 @@ def class_shares(
         places = np.arange(len(classes)) + (i - (len(counts) - 1) / 2) * width
         bars = axes.bar(places, shares, 0.92 * width, color=fill, ec=colors, lw=1.2)
         axes.bar_label(bars, [str(n) for n in numbers], padding=2, fontsize=size)
-        each = [
-            f"{c} {n} ({share:.0f} %)"
-            for c, n, share in zip(classes, numbers, shares, strict=True)
-        ]
-        told.append(f"{name}: {parts.listing(each)}")
+        told.append(
+            f"{name}: {parts.say('{} {} ({:.0f} %)', classes, numbers, shares)}"
+        )
     parts.class_ticks(axes, classes)
     axes.margins(y=0.14)
     axes.set_ylabel("share of images, %")
@@ -153,7 +148,7 @@ def difference_errors(
     )
 
 
-def _square_law(axes: Axes, steps: parts.Array, error: float) -> None:
+def _square_law(axes: parts.Axes, steps: parts.Array, error: float) -> None:
     """Draw how an error falls with the square of the step, below the curves."""
     law = error * (steps / steps[-1]) ** 2
     axes.plot(steps, 0.18 * law, color=style.GRAY, lw=1.1, ls=style.DASHED)
@@ -169,7 +164,6 @@ def differences(
 
     Parameters
     ----------
-    names : sequence of str
     intervals : sequence of `fersep.analysis.Interval`
     label : str
         What the difference is, with its unit.

@@ -1,7 +1,5 @@
 """The house style: colors, markers, the style sheet, pictures and tables on a page."""
 
-from __future__ import annotations
-
 import html
 import io
 from collections.abc import Sequence
@@ -72,17 +70,10 @@ SHARE_COLORS = LinearSegmentedColormap.from_list(
 )
 
 _SHEET: dict[Any, Any] = {
-    "figure.facecolor": "white",
     "figure.constrained_layout.h_pad": 0.07,
-    "figure.dpi": 100,
-    "savefig.facecolor": "white",
-    "font.family": "DejaVu Sans",
     "font.size": 9,
-    "mathtext.fontset": "dejavusans",
     "text.color": INK,
-    "axes.facecolor": "white",
     "axes.edgecolor": "#999999",
-    "axes.linewidth": 0.8,
     "axes.labelcolor": INK,
     "axes.labelsize": 9,
     "axes.titlesize": 9.5,
@@ -93,7 +84,6 @@ _SHEET: dict[Any, Any] = {
     "axes.grid": True,
     "axes.axisbelow": True,
     "grid.color": "#ECECEC",
-    "grid.linewidth": 0.8,
     "xtick.color": "#555555",
     "ytick.color": "#555555",
     "xtick.labelsize": 8.5,
@@ -172,17 +162,12 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[Any]], caption: str) -
     """
     from IPython.display import HTML
 
-    lines = [
-        '<div class="fersep-table"><table class="table">',
-        f"<caption>{html.escape(caption)}</caption>",
-        "<thead><tr>",
-        # An empty header would be read aloud as a heading of nothing.
-        *(
-            f'<th scope="col">{html.escape(head)}</th>' if head else "<td></td>"
-            for head in headers
-        ),
-        "</tr></thead><tbody>",
+    # An empty header would be read aloud as a heading of nothing.
+    heads = [
+        f'<th scope="col">{html.escape(head)}</th>' if head else "<td></td>"
+        for head in headers
     ]
+    lines = []
     for row in rows:
         if len(row) != len(headers):
             raise ValueError(
@@ -190,11 +175,13 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[Any]], caption: str) -
                 f"{row[0]}"
             )
         name, *cells = map(_cell, row)
-        lines.append(f'<tr><th scope="row">{name}</th>')
-        lines += [f"<td>{cell}</td>" for cell in cells]
-        lines.append("</tr>")
-    lines.append("</tbody></table></div>")
-    return HTML("".join(lines))
+        entries = "".join(f"<td>{cell}</td>" for cell in cells)
+        lines.append(f'<tr><th scope="row">{name}</th>{entries}</tr>')
+    return HTML(
+        '<div class="fersep-table"><table class="table">'
+        f"<caption>{html.escape(caption)}</caption><thead><tr>{''.join(heads)}</tr>"
+        f"</thead><tbody>{''.join(lines)}</tbody></table></div>"
+    )
 
 
 def _cell(entry: Any) -> str:
