@@ -146,23 +146,31 @@ def test_similarity_at_known_angles():
 
 def test_center_update_and_total_loss():
     _, c, _ = draw(seed=6)
-    step = torch.ones_like(c)
+    step = torch.full_like(c, 2.0)
     before = c.clone()
-    assert_close(eq.update_centers(c, step, 0.25), c - 0.25)
+    assert_close(eq.update_centers(c, step, 0.25), c - 0.5)
     assert torch.equal(c, before)
     two, three = torch.tensor(2.0), torch.tensor(3.0)
     assert eq.total_loss(two, three, 0.5) == 3.5
     assert eq.total_loss(two, three, 0.0) == 2.0
 
 
-@pytest.mark.parametrize(("s", "floor"), [(2, 0), (3, 0.25), (7, 5 / 12), (11, 0.45)])
-def test_floor_values(s, floor):
-    assert eq.inter_loss_floor(s) == pytest.approx(floor, abs=1e-15)
+@pytest.mark.parametrize(
+    ("dtype", "length"), [(torch.float32, 1e-6), (torch.float64, 1e-12)]
+)
+def test_a_shorter_vector_has_no_direction(dtype, length):
+    a = torch.tensor([0.0, 2 * length], dtype=dtype)
+    assert eq.similarity(a, a) == pytest.approx(1)
+    with pytest.raises(ValueError, match="a is a zero vector"):
+        eq.similarity(a / 4, a)
+    assert [part.tolist() for part in eq.unit(a / 4)] == [[0, 0], [0]]
 
 
-def test_floor_is_reached_by_a_simplex_and_by_coinciding_pairs():
+def test_the_floor_is_reached_by_a_simplex_and_by_coinciding_pairs():
+    floors = [eq.inter_loss_floor(s) for s in (2, 3, 7, 11)]
+    assert floors == pytest.approx([0, 0.25, 5 / 12, 0.45], abs=1e-15)
     simplex = torch.eye(7, dtype=torch.float64) - 1 / 7
-    assert_close(eq.inter_loss(simplex), eq.inter_loss_floor(7))
+    assert_close(eq.inter_loss(simplex), floors[2])
     u = torch.tensor([3.0, 4.0], dtype=torch.float64)
     assert_close(eq.inter_loss(torch.stack([u, u, -u, -u])), eq.inter_loss_floor(4))
 

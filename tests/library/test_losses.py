@@ -166,7 +166,29 @@ def test_loaded_centers_stay_whatever_init_was(init):
         assert torch.equal(net[0].centers, c)
 
 
-# Faults: at once on a CPU, counted elsewhere.
+# Accelerators: faults are counted there, and nothing is read back.
+
+
+@pytest.fixture
+def accelerator(monkeypatch):
+    """Tensors of this CPU that say they lie on a GPU."""
+    monkeypatch.setattr(torch.Tensor, "is_cpu", False, raising=False)
+    monkeypatch.setattr(torch.Tensor, "is_cuda", True, raising=False)
+
+
+def steps():
+    x, c, y = draw()
+    for name in LOSSES:
+        loss = make_loss(name, 5, 8, init=c)
+        loss.update(x, y)
+        yield loss.centers
+
+
+def test_an_accelerator_sums_in_another_way_to_the_same_step(request):
+    here = list(steps())
+    request.getfixturevalue("accelerator")
+    there = list(steps())
+    assert all((a - b).abs().max() <= 1e-14 for a, b in zip(here, there, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -177,7 +199,7 @@ def test_loaded_centers_stay_whatever_init_was(init):
         (lambda x, y: x.__setitem__(slice(3), 0), "features: 3 rows were zero vectors"),
     ],
 )
-def test_faults_are_said_once(change, says, monkeypatch):
+def test_faults_are_said_once(change, says, request):
     x, _, y = draw(dtype=torch.float32)
     change(x, y)
     loss = SeparateLoss(5, 8)
@@ -186,8 +208,7 @@ def test_faults_are_said_once(change, says, monkeypatch):
             use(x, y)
         loss.raise_on_faults()
     # As on an accelerator, where a batch is counted once, whatever it goes through.
-    monkeypatch.setattr(torch.Tensor, "is_cpu", False, raising=False)
-    monkeypatch.setattr(torch.Tensor, "is_cuda", True, raising=False)
+    request.getfixturevalue("accelerator")
     for uses in ([loss.forward], [loss.update], [loss.parts, loss.update]):
         for use in uses:
             use(x, y)
