@@ -31,47 +31,38 @@ BAND = {"rendered_basic": (80, 90), "rendered_compound": (50, 65)}
 SETTINGS = training.Settings(
     epochs=20, batch_size=32, lr=0.02, lr_periods=3, lam=0.0, width=32
 )
-RANDOM, UNITS = "random", "action units"
-IMAGE_SIZE = 48
 
 
-def calibrated(
-    name: str, settings: training.Settings, difficulty: str
-) -> dict[str, Any]:
+def calibrate(name: str, settings: training.Settings) -> dict[str, Any]:
     """Train once on one set and say what the network reaches on its test images."""
-    train, validation, test = load_splits(
-        name, image_size=IMAGE_SIZE, difficulty=difficulty
-    )
+    splits = load_splits(name, image_size=48, difficulty="default")
+    train, validation, test = splits
     run = training.fit(train, validation, settings)
     predictions = training.evaluate(run.model, test.images)[1].argmax(1)
-    n = len(test.classes)
-    matrix = analysis.confusion(test.labels, predictions, n)
-    right = int((predictions == test.labels).sum())
+    matrix = analysis.confusion(test.labels, predictions, len(test.classes))
+    accuracy = analysis.accuracy_interval(int(matrix.diagonal().sum()), len(test))
     recall = 100 * matrix.diagonal() / matrix.sum(1)
-    test_accuracy = analysis.accuracy_interval(right, len(test))
     low, high = BAND[name]
+    kept = asdict(settings)
+    kept["weights"] = settings.weights and Path(settings.weights).name
+    parts = ("train", "validation", "test")
     return {
         "data": name,
-        "start": UNITS if settings.weights else RANDOM,
-        "difficulty": difficulty,
-        "spread": rendered.DIFFICULTIES[difficulty],
-        "images": {
-            "train": len(train),
-            "validation": len(validation),
-            "test": len(test),
-        },
-        "image_size": IMAGE_SIZE,
-        "settings": asdict(settings)
-        | {"weights": settings.weights and Path(settings.weights).name},
-        "accuracy": test_accuracy.mean,
-        "interval": [test_accuracy.low, test_accuracy.high],
+        "start": "action units" if settings.weights else "random",
+        "difficulty": "default",
+        "spread": rendered.DIFFICULTIES["default"],
+        "images": dict(zip(parts, map(len, splits), strict=True)),
+        "image_size": 48,
+        "settings": kept,
+        "accuracy": accuracy.mean,
+        "interval": [accuracy.low, accuracy.high],
         "mean_class_accuracy": analysis.mean_class_accuracy(matrix),
         "recall": dict(zip(test.classes, recall.tolist(), strict=True)),
         "confusion": matrix.tolist(),
         "majority_accuracy": analysis.majority_accuracy(matrix),
-        "bayes_accuracy": 100 * rendered.bayes_accuracy(name, difficulty=difficulty),
+        "bayes_accuracy": 100 * rendered.bayes_accuracy(name, difficulty="default"),
         "band": [low, high],
-        "in_band": low <= test_accuracy.mean <= high,
+        "in_band": low <= accuracy.mean <= high,
         "every_class_recalled": bool((recall > 0).all()),
         "train_accuracy": run.history["train_accuracy"][-1],
         "test_fingerprint": test.fingerprint,
@@ -82,44 +73,26 @@ def calibrated(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, help="JSON file; printed if left out")
-    parser.add_argument("--data", choices=list(BAND), help="one set only")
-    parser.add_argument("--weights", help="network of benchmarks/units.py, width 32")
-    parser.add_argument("--start", choices=[RANDOM, UNITS], help="one start only")
-    parser.add_argument("--difficulty", default="default")
+    parser.add_argument("--out", type=Path, required=True, help="JSON file")
+    parser.add_argument("--data", choices=[*BAND], nargs="+", default=[*BAND])
+    parser.add_argument("--weights", help="also start from a network of units.py")
     args = parser.parse_args()
-    starts = [args.start] if args.start else [RANDOM, UNITS]
-    if UNITS in starts and not args.weights:
-        parser.error(
-            f"the start {UNITS!r} needs --weights FILE; or give --start random"
-        )
-    for name in [args.data] if args.data else list(BAND):
-        for start in starts:
-            settings = replace(
-                SETTINGS, weights=args.weights if start == UNITS else None
-            )
-            run = calibrated(name, settings, args.difficulty)
-            if args.out:
-                _keep(run, args.out)
-            else:
-                print(json.dumps(run, indent=1))
-
-
-def _keep(run: dict[str, Any], path: Path) -> None:
-    """Put a run into a file, in the place of the one with its data and start."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    runs = []
-    if path.exists():
-        runs = json.loads(path.read_text(encoding="utf-8"))["runs"]
-    runs = [r for r in runs if _place(r) != _place(run)] + [run]
-    # The name tells a benchmark from the record of a chapter.
-    result = {"benchmark": "calibration", "runs": sorted(runs, key=_place)}
-    with storage.whole_file(path) as part:
-        part.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-
-
-def _place(run: dict[str, Any]) -> tuple[str, str]:
-    return run["data"], run["start"]
+    runs = {}
+    if args.out.exists():
+        found = json.loads(args.out.read_text(encoding="utf-8"))["runs"]
+        runs = {(run["data"], run["start"]): run for run in found}
+    for name in args.data:
+        for weights in [None, args.weights] if args.weights else [None]:
+            settings = replace(SETTINGS, weights=weights)
+            run = calibrate(name, settings)
+            runs[run["data"], run["start"]] = run
+            # The name tells a benchmark from the record of a chapter.
+            result = {
+                "benchmark": "calibration",
+                "runs": [runs[k] for k in sorted(runs)],
+            }
+            with storage.whole_file(args.out) as part:
+                part.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

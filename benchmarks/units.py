@@ -5,7 +5,6 @@ of each other and of any expression. Prints R² on new people for each unit as J
 ``--weights`` keeps the network: a start for the training of expressions, which has seen
 neither an expression nor a person of the sets that are drawn with the usual seed.
 
-    python benchmarks/units.py
     python benchmarks/units.py --width 32 --weights units.pt
 """
 
@@ -13,16 +12,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from tqdm import tqdm
+from tqdm import trange
 
 from fersep import provenance, rendered, storage
 from fersep.models import expression_net
+from fersep.rendered.sampling import uniform
 from fersep.training import normalize
 
 #: The seed decides the people; no set of the book has this one.
@@ -35,28 +34,13 @@ SHOWN, WEAKEST = 0.4, 0.4
 
 def pictures(index: Tensor) -> tuple[Tensor, Tensor]:
     """Return images (n, 3, 48, 48) and intensities (n, 17), a new person on each."""
-    draw = rendered.hashed(SEED, 100, index, 2 * len(rendered.UNITS))
+    draw = uniform(SEED, 100, index, 2 * len(rendered.UNITS))
     shown, strength = draw.unflatten(1, (2, -1)).unbind(1)
     units = (shown < SHOWN) * (WEAKEST + (1 - WEAKEST) * strength)
-    images = rendered.render(
-        units[:, None].expand(-1, 2, -1),
-        rendered.people(SEED, index),
-        rendered.views(SEED, index, "easy"),
-        SIZE,
-    )
-    return images, units
-
-
-def drawn(start: int, n: int) -> tuple[Tensor, Tensor]:
-    parts = [pictures(i) for i in torch.arange(start, start + n).split(26)]
-    images, units = zip(*parts, strict=True)
-    return torch.cat(images), torch.cat(units)
-
-
-def r_squared(got: Tensor, want: Tensor) -> Tensor:
-    """Return 1 - residual / total sum of squares of each column."""
-    residual = ((want - got) ** 2).sum(0)
-    return 1 - residual / ((want - want.mean(0)) ** 2).sum(0)
+    people = rendered.people(SEED, index)
+    views = rendered.views(SEED, index, "easy")
+    both_sides = units[:, None].expand(-1, 2, -1)
+    return rendered.render(both_sides, people, views, SIZE), units
 
 
 def main() -> None:
@@ -64,15 +48,14 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=16, help="of the first stage")
     parser.add_argument("--weights", type=Path, help="file for the trained network")
     args = parser.parse_args()
-    images, units = drawn(0, N_TRAIN)
-    new, want = drawn(N_TRAIN, N_TEST)
+    parts = [pictures(index) for index in torch.arange(N_TRAIN + N_TEST).split(26)]
+    images, units = (torch.cat(kind) for kind in zip(*parts, strict=True))
     torch.manual_seed(SEED)
     model = expression_net(num_classes=len(rendered.UNITS), width=args.width)
     optimizer = torch.optim.Adam(model.parameters(), RATE)
     steps = EPOCHS * (N_TRAIN // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2 * RATE, steps)
-    for _ in tqdm(range(EPOCHS), file=sys.stdout, disable=None):
-        model.train()
+    for _ in trange(EPOCHS, disable=None):
         for batch in torch.randperm(N_TRAIN).split(BATCH)[: N_TRAIN // BATCH]:
             loss = F.mse_loss(model(normalize(images[batch]))[1], units[batch])
             optimizer.zero_grad()
@@ -81,29 +64,22 @@ def main() -> None:
             schedule.step()
     model.eval()
     with torch.inference_mode():
-        got = torch.cat([model(normalize(part))[1] for part in new.split(500)])
-    score = r_squared(got, want)
+        new = images[N_TRAIN:].split(500)
+        got = torch.cat([model(normalize(part))[1] for part in new])
+    want = units[N_TRAIN:]
+    score = 1 - (want - got).square().sum(0) / (want - want.mean(0)).square().sum(0)
     if args.weights:
-        with storage.whole_file(args.weights) as part:
-            torch.save(model.state_dict(), part)
-    print(
-        json.dumps(
-            {
-                "r_squared": {
-                    str(unit): round(float(value), 3)
-                    for unit, value in zip(rendered.UNITS, score, strict=True)
-                },
-                "least": round(float(score.min()), 3),
-                "train": N_TRAIN,
-                "test": N_TEST,
-                "image_size": SIZE,
-                "width": args.width,
-                "epochs": EPOCHS,
-                "provenance": provenance.provenance(),
-            },
-            indent=1,
-        )
-    )
+        with storage.whole_file(args.weights) as file:
+            torch.save(model.state_dict(), file)
+    rounded = [round(value, 3) for value in score.tolist()]
+    result = {
+        "r_squared": dict(zip(rendered.UNITS, rounded, strict=True)),
+        "least": min(rounded),
+        "images": [N_TRAIN, N_TEST],
+        "width": args.width,
+        "provenance": provenance.provenance(),
+    }
+    print(json.dumps(result, indent=1))
 
 
 if __name__ == "__main__":
