@@ -19,16 +19,9 @@ from typing import Any
 import numpy as np
 
 from fersep.data.classes import BASIC_CLASSES, counts
-from fersep.data.files import Files, merge_rows, no_file_reason, say_skipped
-from fersep.data.rows import (
-    Photo,
-    finite_numbers,
-    make_listing,
-    read_code,
-    read_rows,
-    skip,
-)
-from fersep.data.types import Card, Counts, DataError, Listing, Skipped
+from fersep.data.files import Files, merge_rows, no_file_reason
+from fersep.data.rows import finite_numbers, make_listing, read_code, read_rows, skip
+from fersep.data.types import Card, Counts, DataError, Listing, Photo, Skipped
 
 #: Label in the files -> class. Anger and disgust stand the other way round than in the
 #: paper.
@@ -63,7 +56,6 @@ CARD = Card(
     biases="Found by words of emotion in six languages; nearly half of the training "
     "faces are happy, one in seventy-five shows disgust; the test faces are "
     "balanced, the training faces are not.",
-    redistributable=False,
     citation="Mollahosseini, Hasani and Mahoor, AffectNet: a database for facial "
     "expression, valence, and arousal computing in the wild, IEEE Transactions on "
     "Affective Computing 10(1), 2019",
@@ -109,21 +101,16 @@ def list_images(name: str, root: Path) -> Listing:
             f"{root} holds neither Manually_Annotated_file_lists/training.csv nor "
             "train_set; give the folder of AffectNet that holds one of them"
         )
-    if not photos:
-        raise DataError(
-            f"{root} has no usable image of AffectNet{say_skipped(skipped)}; give the "
-            "folder as it was unpacked"
-        )
-    return make_listing(photos, BASIC_CLASSES, skipped, PUBLISHED[name])
+    nothing = f"{root} has no usable image of AffectNet"
+    return make_listing(
+        photos, BASIC_CLASSES, skipped, PUBLISHED[name], nothing=nothing
+    )
 
 
 def _list_first(root: Path, lists: Path, skipped: Skipped) -> list[Photo]:
-    folder = next(filter(Path.is_dir, (root / place for place in PHOTOGRAPHS)), None)
-    if folder is None:
-        raise DataError(
-            f"{root / PHOTOGRAPHS[0]} is missing; unpack the images of AffectNet there"
-        )
-    files = Files(folder, root, skipped)
+    folders = [root / place for place in PHOTOGRAPHS]
+    folder = next(filter(Path.is_dir, folders), folders[0])
+    files = Files(folder, root, skipped, advice="unpack the images of AffectNet there")
     said: dict[tuple[str, float, float, float, float], list[Any]] = {}
     for table in filter(Path.is_file, (lists / file for file in LISTS)):
         for number, cells in read_rows(table, NEEDED, COLUMNS):
@@ -153,14 +140,8 @@ def _list_first(root: Path, lists: Path, skipped: Skipped) -> list[Photo]:
 
 
 def _list_newer(root: Path, place: str, skipped: Skipped) -> list[Photo]:
-    images, annotations = root / place / "images", root / place / "annotations"
-    for folder in (images, annotations):
-        if not folder.is_dir():
-            raise DataError(
-                f"{folder} is missing; give the folder of AffectNet as it was unpacked"
-            )
-    files = Files(images, root, skipped)
-    notes = Files(annotations, root, skipped, {".npy"})
+    files = Files(root / place / "images", root, skipped)
+    notes = Files(root / place / "annotations", root, skipped, {".npy"})
     photos = []
     for image, path in files.paths.items():
         row = f"{place}/images/{image}"

@@ -22,10 +22,10 @@ import numpy as np
 from PIL import Image
 
 from fersep.data.classes import BASIC_CLASSES, counts
-from fersep.data.files import SUFFIXES, Files, below, merge_rows, say_skipped
+from fersep.data.files import SUFFIXES, Files, below, merge_rows
 from fersep.data.images import square_image
-from fersep.data.rows import Photo, make_listing, read_code, skip
-from fersep.data.types import Array, Card, Counts, DataError, Listing, Skipped
+from fersep.data.rows import make_listing, read_code, skip
+from fersep.data.types import Array, Card, Counts, Listing, Photo, Skipped
 
 #: Label in the files -> class. 0 would be neutral, and no sequence has it.
 CODES = {1: "AN", 3: "DI", 4: "FE", 5: "HA", 6: "SA", 7: "SU"}
@@ -49,17 +49,16 @@ CARD = Card(
     "the coding manual says; not what the person felt.",
     biases="Posed, frontal, evenly lit; 81 of 100 people are Euro-American; two frames "
     "of one sequence show the same person seconds apart.",
-    redistributable=False,
     citation="Lucey, Cohn, Kanade, Saragih, Ambadar and Matthews, The extended "
     "Cohn-Kanade dataset (CK+): a complete dataset for action unit and "
     "emotion-specified expression, CVPR workshops 2010",
 )
 
-#: Folder -> folders of the archives it may stand in.
+#: Folder -> folder of the archive it may stand in.
 FOLDERS = {
-    "cohn-kanade-images": ("extended-cohn-kanade-images", ""),
-    "Emotion": ("Emotion_labels", ""),
-    "Landmarks": ("Landmarks", ""),
+    "cohn-kanade-images": "extended-cohn-kanade-images",
+    "Emotion": "Emotion_labels",
+    "Landmarks": "Landmarks",
 }
 
 #: The side of the square in sides of the box around the points, which end at the brows,
@@ -85,40 +84,37 @@ def list_images(name: str, root: Path) -> Listing:
         If a folder is missing or no sequence can be used.
     """
     skipped: Skipped = defaultdict(list)
-    images, labels, points = (_home(root, folder) for folder in FOLDERS)
-    frames = _by_frame(images, root, skipped, SUFFIXES, r"\.\w+")
-    notes = _by_frame(labels, root, skipped, {".txt"}, "_emotion.txt")
-    marks = _by_frame(points, root, skipped, {".txt"}, "_landmarks.txt")
+    frames = _by_frame("cohn-kanade-images", root, skipped, SUFFIXES, r"\.\w+")
+    notes = _by_frame("Emotion", root, skipped, {".txt"}, "_emotion.txt")
+    marks = _by_frame("Landmarks", root, skipped, {".txt"}, "_landmarks.txt")
     photos = []
-    for frame, label in _label_frames(frames, notes, root, skipped):
-        square = face_square(read_points(marks[frame])) if frame in marks else None
+    for frame, code in _label_frames(frames, notes, root, skipped):
+        points = read_points(marks[frame]) if frame in marks else None
+        square = None if points is None else face_square(points)
         row = below(root, frames[frame])
         if not skip(skipped, row, {"frame without its 68 points": square is None}):
-            photos.append(Photo(frames[frame], label, frame[0], part=square))
-    if not photos:
-        raise DataError(
-            f"{root} has no sequence of CK+ that can be used{say_skipped(skipped)}; "
-            f"give the folder that holds {', '.join(FOLDERS)} as they were unpacked"
-        )
-    return make_listing(photos, BASIC_CLASSES, skipped, PUBLISHED[name], read_face)
-
-
-def _home(root: Path, folder: str) -> Path:
-    for above in FOLDERS[folder]:
-        if (root / above / folder).is_dir():
-            return root / above / folder
-    raise DataError(
-        f"{root / folder} is missing; give the folder of CK+ that holds "
-        f"{', '.join(FOLDERS)}"
+            photos.append(Photo(frames[frame], code, frame[0], part=square))
+    return make_listing(
+        photos,
+        BASIC_CLASSES,
+        skipped,
+        PUBLISHED[name],
+        read_face,
+        nothing=f"{root} has no sequence of CK+ that can be used",
+        advice=f"give the folder that holds {', '.join(FOLDERS)} as they were unpacked",
     )
 
 
 def _by_frame(
-    folder: Path, root: Path, skipped: Skipped, suffixes: set[str], ending: str
+    folder: str, root: Path, skipped: Skipped, suffixes: set[str], ending: str
 ) -> dict[Frame, Path]:
     """Return the file of each frame; the folders must tell what the name tells."""
+    places = [root / FOLDERS[folder] / folder, root / folder]
+    place = next(filter(Path.is_dir, places), places[1])
+    advice = f"give the folder of CK+ that holds {', '.join(FOLDERS)}"
+    files = Files(place, root, skipped, suffixes, advice=advice)
     found: dict[Frame, Path] = {}
-    for name, path in Files(folder, root, skipped, suffixes).paths.items():
+    for name, path in files.paths.items():
         plain = unicodedata.normalize("NFC", name)
         told = re.fullmatch(rf"([^/_]+)/([^/_]+)/\1_\2_(\d+){ending}", plain, re.I)
         frame = (told[1].upper(), told[2], int(told[3])) if told else ("", "", 0)
@@ -177,21 +173,15 @@ def read_points(path: Path) -> Array | None:
     return points if points.shape == (68, 2) and np.isfinite(points).all() else None
 
 
-def face_square(points: Array | None) -> Square | None:
+def face_square(points: Array) -> Square | None:
     """Return the square around a face, turned until the eyes are level.
 
-    Parameters
-    ----------
-    points : array, (68, 2), or None
-        Jaw, brows, nose, eyes and mouth in pixels, y downward.
+    None if the points (68, 2) of jaw, brows, nose, eyes and mouth lie in one place.
     """
-    if points is None:
-        return None
     left, right = (points[eye].mean(0) for eye in EYES)
     turn = math.atan2(right[1] - left[1], right[0] - left[0])
-    axes = np.array(
-        [[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]]
-    )
+    cos, sin = math.cos(turn), math.sin(turn)
+    axes = np.array([[cos, sin], [-sin, cos]])
     level = points @ axes.T
     low, high = level.min(0), level.max(0)
     side = MARGIN * (high - low).max()
@@ -224,8 +214,8 @@ def read_face(path: Path, size: int, square: Square) -> Array | None:
     n = max(size, round(side))
     cos = math.cos(math.radians(degrees)) * side / n
     sin = math.sin(math.radians(degrees)) * side / n
-    start = (x + pad - (cos - sin) * n / 2, y + pad - (sin + cos) * n / 2)
-    affine = (cos, -sin, start[0], sin, cos, start[1])
+    left, top = x + pad - (cos - sin) * n / 2, y + pad - (sin + cos) * n / 2
+    affine = (cos, -sin, left, sin, cos, top)
     face = wide.transform(
         (n, n), Image.Transform.AFFINE, affine, Image.Resampling.BICUBIC
     )

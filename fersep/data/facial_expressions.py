@@ -12,8 +12,8 @@ from pathlib import Path
 
 from fersep.data.classes import BASIC_CLASSES
 from fersep.data.files import Files, merge_rows, no_file_reason
-from fersep.data.rows import Photo, make_listing, read_rows, skip
-from fersep.data.types import Card, DataError, Listing, Skipped
+from fersep.data.rows import make_listing, read_rows, skip
+from fersep.data.types import Card, DataError, Listing, Photo, Skipped
 
 #: Label in the legend -> class.
 CODES = {

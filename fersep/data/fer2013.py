@@ -16,10 +16,9 @@ from PIL import Image
 
 from fersep.data import folder
 from fersep.data.classes import BASIC_CLASSES, counts
-from fersep.data.files import say_skipped
 from fersep.data.images import square_image
-from fersep.data.rows import Photo, make_listing, read_code
-from fersep.data.types import Array, Card, Counts, DataError, Listing, Skipped
+from fersep.data.rows import make_listing, read_code, skip
+from fersep.data.types import Array, Card, Counts, DataError, Listing, Photo, Skipped
 
 #: Label in the table -> class.
 CODES = {0: "AN", 1: "DI", 2: "FE", 3: "HA", 4: "SA", 5: "SU", 6: "NE"}
@@ -50,7 +49,6 @@ CARD = Card(
     "many labels are wrong: people agree with about two of three.",
     biases="What a search engine finds for words of emotion; few faces of disgust; "
     "pictures that are nearly the same stand on both sides of the splits.",
-    redistributable=False,
     citation="Goodfellow et al., Challenges in representation learning: a report on "
     "three machine learning contests, Neural Networks 64, 2015",
 )
@@ -109,35 +107,42 @@ def _from_table(name: str, root: Path, table: Path) -> Listing:
     # decoded, and are known by their place. In this encoding a letter is a byte.
     with table.open(encoding="latin-1", newline="\n") as file:
         line = file.readline()
-        start, line = len(line), line.removeprefix(BOM)
-        columns = [cell.lower() for cell in _cells(line)]
-        if line and not set(COLUMNS) <= set(columns):
-            raise DataError(
-                f"{table} needs the columns emotion, pixels and Usage in its first "
-                f"line, separated by commas; it begins with {line[:60].strip()}"
-            )
+        start, columns = len(line), _find_columns(table, line.removeprefix(BOM))
+        width = len(columns)
         for number, line in enumerate(file, start=2):
             row, cells = f"{table.name} line {number}", _cells(line)
-            if len(cells) == len(columns):
-                label, pixels, usage = (cells[columns.index(c)] for c in COLUMNS)
-                code = read_code(label)
-                if code not in CODES:
-                    skipped["unknown label"].append(f"{row}: {label}")
-                elif usage not in USAGE:
-                    skipped["unknown usage"].append(f"{row}: {usage}")
-                else:
-                    part = (start + line.index(pixels), len(pixels))
-                    photos.append(
-                        Photo(table, CODES[code], row, USAGE[usage], part, row)
-                    )
-            elif any(cells):
-                skipped[f"row that has not {len(columns)} columns"].append(row)
-            start += len(line)
-    if not photos:
+            place, start = start, start + len(line)
+            ragged = {f"row that has not {width} columns": len(cells) != width}
+            if not any(cells) or skip(skipped, row, ragged):
+                continue
+            label, pixels, usage = (cells[columns.index(c)] for c in COLUMNS)
+            code = read_code(label)
+            reasons = {
+                "unknown label": code not in CODES,
+                "unknown usage": usage not in USAGE,
+            }
+            if not skip(skipped, f"{row}: {label}, {usage}", reasons):
+                part = (place + line.index(pixels), len(pixels))
+                photos.append(Photo(table, CODES[code], row, USAGE[usage], part, row))
+    return make_listing(
+        photos,
+        BASIC_CLASSES,
+        skipped,
+        PUBLISHED[name],
+        read_pixels,
+        nothing=f"{table} has no usable row",
+        advice="get the table anew",
+    )
+
+
+def _find_columns(table: Path, line: str) -> list[str]:
+    columns = [cell.lower() for cell in _cells(line)]
+    if line and not set(COLUMNS) <= set(columns):
         raise DataError(
-            f"{table} has no usable row{say_skipped(skipped)}; get the table anew"
+            f"{table} needs the columns emotion, pixels and Usage in its first line, "
+            f"separated by commas; it begins with {line[:60].strip()}"
         )
-    return make_listing(photos, BASIC_CLASSES, skipped, PUBLISHED[name], read_pixels)
+    return columns
 
 
 def _cells(line: str) -> list[str]:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from fersep.data.classes import BASIC_CLASSES, COMPOUND_CLASSES
 from fersep.data.files import SUFFIXES, Files, leaves, merge_rows
-from fersep.data.rows import Photo, make_listing, read_rows, skip
-from fersep.data.types import SPLITS, Card, DataError, Listing, Skipped
+from fersep.data.rows import make_listing, read_rows, skip
+from fersep.data.types import SPLITS, Card, DataError, Listing, Photo, Skipped
 
 BASIC_WORDS = {
     "NE": ("neutral",),

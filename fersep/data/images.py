@@ -29,29 +29,30 @@ def open_photographs(
     and the code that reads it: the content itself is not read to tell whether it
     changed.
     """
-    n = len(listing.paths)
-    read = listing.read or read_image
-    parts = listing.parts or [None] * n
+    photos, read = listing.photos, listing.read or read_image
     key = [name, image_size, provenance.code_key(read.__module__)]
-    for path in dict.fromkeys(listing.paths):
+    for path in dict.fromkeys(photo.path for photo in photos):
         facts = path.stat()
         key += [below(root, path), facts.st_size, facts.st_mtime_ns]
-    for path, group, part in zip(listing.paths, listing.groups, parts, strict=True):
-        key += [below(root, path), group, part]
+    for photo in photos:
+        key += [below(root, photo.path), photo.group, photo.part]
     images, found = storage.cached_array(
         name,
         key,
-        (n, 3, image_size, image_size),
+        (len(photos), 3, image_size, image_size),
         lambda empty: decode_all(name, listing, empty),
     )
-    kept = np.delete(np.arange(n), found["unreadable"])
+    unreadable = set(found["unreadable"])
+    kept = [photo for i, photo in enumerate(photos) if i not in unreadable]
+    codes = [listing.classes.index(photo.code) for photo in kept]
     skipped = {reason: names for reason, names in listing.skipped.items() if names}
-    if found["unreadable"]:
-        names = listing.names or [below(root, path) for path in listing.paths]
-        skipped["unreadable image"] = lost = [names[i] for i in found["unreadable"]]
+    if unreadable:
+        lost = [photos[i] for i in found["unreadable"]]
+        names = [photo.name or below(root, photo.path) for photo in lost]
+        skipped["unreadable image"] = names
         warnings.warn(
-            f"{len(lost)} images of {name} cannot be read and are left out, the first "
-            f"of them {lost[0]}; repair or delete them",
+            f"{len(names)} images of {name} cannot be read and are left out, the first "
+            f"of them {names[0]}; repair or delete them",
             stacklevel=2,
         )
     return Photographs(
@@ -61,9 +62,9 @@ def open_photographs(
         listing.classes,
         listing.published,
         images[: len(kept)],
-        np.asarray(listing.labels, dtype=np.int64)[kept],
+        np.asarray(codes, dtype=np.int64),
         found["groups"],
-        [listing.splits[i] for i in kept] if listing.splits else None,
+        [photo.split for photo in kept] if photos[0].split else None,
         skipped,
     )
 
@@ -76,29 +77,30 @@ def decode_all(name: str, listing: Listing, images: Array) -> dict[str, Any]:
     dict
         ``unreadable``, the places of the others in the listing, and ``groups``.
     """
-    n, _, size, _ = images.shape
-    read = listing.read or read_image
-    parts = listing.parts or [None] * n
-    unreadable: list[int] = []
+    photos, read = listing.photos, listing.read or read_image
+    size = images.shape[-1]
+    unreadable: set[int] = set()
     progress = tqdm(
-        desc=f"reading {name}", total=n, leave=False, file=sys.stdout, mininterval=2
+        desc=f"reading {name}",
+        total=len(photos),
+        leave=False,
+        file=sys.stdout,
+        mininterval=2,
     )
     with progress, ThreadPoolExecutor(os.cpu_count()) as pool:
         # A few at a time: the pool would hold all that the disk has not taken yet.
-        for start in range(0, n, 1000):
-            few = slice(start, start + 1000)
-            paths = listing.paths[few]
-            pictures = pool.map(read, paths, [size] * len(paths), parts[few])
+        for start in range(0, len(photos), 1000):
+            few = photos[start : start + 1000]
+            pictures = pool.map(lambda photo: read(photo.path, size, photo.part), few)
             for i, picture in enumerate(pictures, start):
                 if picture is None:
-                    unreadable.append(i)
+                    unreadable.add(i)
                 else:
                     images[i - len(unreadable)] = picture
                 progress.update()
-    kept = np.delete(np.arange(n), unreadable)
-    groups = [listing.groups[i] for i in kept]
-    groups = join_near_duplicates(images[: len(kept)], groups)
-    return {"unreadable": unreadable, "groups": groups}
+    groups = [photo.group for i, photo in enumerate(photos) if i not in unreadable]
+    groups = join_near_duplicates(images[: len(groups)], groups)
+    return {"unreadable": sorted(unreadable), "groups": groups}
 
 
 def read_image(

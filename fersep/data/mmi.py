@@ -27,23 +27,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 from fersep.data.classes import BASIC_CLASSES, counts
-from fersep.data.files import (
-    Files,
-    below,
-    merge_rows,
-    no_file_reason,
-    say_skipped,
-)
+from fersep.data.files import Files, below, merge_rows, no_file_reason
 from fersep.data.images import square_image
-from fersep.data.rows import (
-    Photo,
-    finite_numbers,
-    make_listing,
-    read_code,
-    read_rows,
-    skip,
-)
-from fersep.data.types import Array, Card, Counts, DataError, Listing, Skipped
+from fersep.data.rows import finite_numbers, make_listing, read_code, read_rows, skip
+from fersep.data.types import Array, Card, Counts, DataError, Listing, Photo, Skipped
 
 #: Value of the Emotion tag -> class; higher ones are other emotions.
 CODES = {1: "AN", 2: "DI", 3: "FE", 4: "HA", 5: "SA", 6: "SU"}
@@ -66,7 +53,6 @@ CARD = Card(
     "without naming them, and its percentages fit 208 instead.",
     biases="Posed, frontal, evenly lit; some people wear glasses, caps or beards; the "
     "first frame of a sequence shows the same person as its peak.",
-    redistributable=False,
     citation="Pantic, Valstar, Rademaker and Maat, Web-based database for facial "
     "expression analysis, ICME 2005",
 )
@@ -98,21 +84,23 @@ def list_images(name: str, root: Path) -> Listing:
             f"{root} holds neither {TABLE} nor the folder Sessions; give the folder of "
             "MMI that holds one of them"
         )
-    if not photos:
-        raise DataError(
-            f"{root} has no sequence of MMI that can be used{say_skipped(skipped)}; a "
-            f"row of {TABLE} has the columns {', '.join(COLUMNS)}, a folder in "
-            "Sessions holds S001-001.avi, S001-001.xml with its emotion and "
-            "session.xml with its view"
-        )
-    if not from_table and find_spec("av") is None:
+    if photos and not from_table and find_spec("av") is None:
         raise DataError(
             f"{root} holds videos, and the package that reads them is missing: pip "
             "install fersep[video]; or take the frames out yourself and list them in "
             f"{TABLE}"
         )
-    read = None if from_table else read_frame
-    return make_listing(photos, BASIC_CLASSES, skipped, PUBLISHED[name], read)
+    return make_listing(
+        photos,
+        BASIC_CLASSES,
+        skipped,
+        PUBLISHED[name],
+        None if from_table else read_frame,
+        nothing=f"{root} has no sequence of MMI that can be used",
+        advice=f"a row of {TABLE} has the columns {', '.join(COLUMNS)}, a folder in "
+        "Sessions holds S001-001.avi, S001-001.xml with its emotion and session.xml "
+        "with its view",
+    )
 
 
 def _list_table(root: Path, skipped: Skipped) -> list[Photo]:
@@ -157,8 +145,8 @@ def _list_videos(root: Path, skipped: Skipped) -> list[Photo]:
         note = files.find(f"{video.rpartition('.')[0]}.xml")
         told = re.fullmatch(r"(S\d+)-\d+", path.stem, re.IGNORECASE)
         person = told[1].upper() if told else ""
-        view = view_of(files.paths[session], path.name) if session else None
-        values = emotions(files.paths[note]) if note else None
+        view = read_view(files.paths[session], path.name) if session else None
+        values = read_emotions(files.paths[note]) if note else None
         code = read_code(values[0]) if values else 0
         reasons = {
             "video whose name tells no person": not person,
@@ -188,33 +176,25 @@ def _list_videos(root: Path, skipped: Skipped) -> list[Photo]:
     ]
 
 
-def _elements(path: Path, tag: str) -> list[dict[str, str]] | None:
-    """Return the attributes of all elements of a tag, None if the file is no XML."""
+def _find_tags(path: Path, pattern: str) -> list[ElementTree.Element] | None:
+    """Return the tags of any namespace, None if the file is no XML."""
     try:
-        tree = ElementTree.parse(path)
+        return ElementTree.parse(path).findall(f".//{{*}}{pattern}")
     except (ElementTree.ParseError, ValueError, LookupError):
         return None
-    return [
-        {name.lower(): value.strip() for name, value in element.attrib.items()}
-        for element in tree.iter()
-        if element.tag.rpartition("}")[2].lower() == tag
-    ]
 
 
-def emotions(path: Path) -> list[str] | None:
+def read_emotions(path: Path) -> list[str] | None:
     """Return the different values of the Emotion tag, None if the file is no XML."""
-    tags = _elements(path, "metatag")
-    if tags is None:
-        return None
-    found = [t.get("value", "") for t in tags if t.get("name", "").lower() == "emotion"]
-    return sorted(set(found))
+    tags = _find_tags(path, "Metatag[@Name='Emotion']")
+    return None if tags is None else sorted({tag.get("Value", "") for tag in tags})
 
 
-def view_of(path: Path, video: str) -> str | None:
+def read_view(path: Path, video: str) -> str | None:
     """Return the view of a video, None if its session does not tell one."""
-    tracks = _elements(path, "track") or []
-    own = [track for track in tracks if video.lower() in map(str.lower, track.values())]
-    views = {track["view"] for track in own or tracks if "view" in track}
+    tracks = _find_tags(path, "track[@view]") or []
+    own = [t for t in tracks if video.lower() in map(str.lower, t.attrib.values())]
+    views = {track.get("view") for track in own or tracks}
     return views.pop() if len(views) == 1 else None
 
 

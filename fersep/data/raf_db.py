@@ -17,22 +17,15 @@ from fersep.data.classes import (
     RAF_DB_COMPOUND,
     counts,
 )
-from fersep.data.files import (
-    Files,
-    merge_rows,
-    no_file_reason,
-    read_lines,
-    say_skipped,
-)
-from fersep.data.rows import Photo, make_listing, read_code, skip
-from fersep.data.types import Card, Counts, DataError, Listing, Skipped
+from fersep.data.files import Files, merge_rows, no_file_reason, read_lines
+from fersep.data.rows import make_listing, read_code, skip
+from fersep.data.types import Card, Counts, DataError, Listing, Photo, Skipped
 
 #: Label in the file -> class, for each half of the data set.
 CODES = {
     "raf_db_basic": {1: "SU", 2: "FE", 3: "DI", 4: "HA", 5: "SA", 6: "AN", 7: "NE"},
     "raf_db_compound": dict(enumerate(COMPOUND_CLASSES, start=1)),
 }
-CLASSES = {"raf_db_basic": BASIC_CLASSES, "raf_db_compound": COMPOUND_CLASSES}
 
 #: The paper's own counts: 12,271 and 3,068 basic, 3,162 and 792 compound images.
 PUBLISHED: dict[str, Counts] = {
@@ -55,7 +48,6 @@ CARD = Card(
     "at once (compound). It is the impression of the majority, not what a person felt.",
     biases="Happy faces are nearly two fifths, fearful ones one in forty; what search "
     "engines find for words of emotion.",
-    redistributable=False,
     citation="Li, Deng and Du, Reliable crowdsourcing and deep locality-preserving "
     "learning for expression recognition in the wild, CVPR 2017",
 )
@@ -72,15 +64,12 @@ def list_images(name: str, root: Path) -> Listing:
     DataError
         If the label file or the aligned images are missing or no line is usable.
     """
-    home = _home(name, root)
+    half = name.removeprefix("raf_db_")
+    home = _find_half(half, root)
     table = home / LABELS
-    folder = home / "Image" / "aligned"
-    if not folder.is_dir():
-        raise DataError(
-            f"{folder} is missing; unpack the aligned images of RAF-DB there"
-        )
     skipped: Skipped = defaultdict(list)
-    files = Files(folder, root, skipped)
+    advice = "unpack the aligned images of RAF-DB there"
+    files = Files(home / "Image" / "aligned", root, skipped, advice=advice)
     codes = CODES[name]
     said: dict[str, list[tuple[str, tuple[str, str]]]] = {}
     for number, line in enumerate(read_lines(table), start=1):
@@ -101,23 +90,24 @@ def list_images(name: str, root: Path) -> Listing:
         }
         if not skip(skipped, row, reasons):
             said.setdefault(image, []).append((row, (codes[code], split)))
-    known = merge_rows(said, skipped)
-    others = [f"aligned/{image}" for image in files.not_found()]
-    skipped["image file without a line"].extend(others)
-    if not known:
-        raise DataError(
-            f"{table} has no usable line{say_skipped(skipped)}; a line reads "
-            "train_00001.jpg 5, and its image is Image/aligned/train_00001_aligned.jpg"
-        )
     photos = [
         Photo(files.paths[image], code, image, split)
-        for image, (code, split) in known.items()
+        for image, (code, split) in merge_rows(said, skipped).items()
     ]
-    return make_listing(photos, CLASSES[name], skipped, PUBLISHED[name])
+    others = [f"aligned/{image}" for image in files.not_found()]
+    skipped["image file without a line"].extend(others)
+    return make_listing(
+        photos,
+        COMPOUND_CLASSES if half == "compound" else BASIC_CLASSES,
+        skipped,
+        PUBLISHED[name],
+        nothing=f"{table} has no usable line",
+        advice="a line reads train_00001.jpg 5, and its image is "
+        "Image/aligned/train_00001_aligned.jpg",
+    )
 
 
-def _home(name: str, root: Path) -> Path:
-    half = name.removeprefix("raf_db_")
+def _find_half(half: str, root: Path) -> Path:
     places = [root / half, root / f"raf-{half}"]
     # Both halves look alike: the folder of the other one would be read without a word.
     if not any(other in root.name.lower() for other in {"basic", "compound"} - {half}):

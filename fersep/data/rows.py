@@ -8,21 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from math import isfinite
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from fersep.data.files import read_lines, say_skipped
-from fersep.data.types import Array, Counts, DataError, Listing, Skipped
-
-
-class Photo(NamedTuple):
-    """One image of a `Listing`, which tells what each value means."""
-
-    path: Path
-    code: str
-    group: str
-    split: str = ""
-    part: Any = None
-    name: str = ""
+from fersep.data.types import Array, Counts, DataError, Listing, Photo, Skipped
 
 
 def make_listing(
@@ -44,18 +33,7 @@ def make_listing(
     """
     if not photos:
         raise DataError(f"{nothing}{say_skipped(skipped)}; {advice}")
-    return Listing(
-        [photo.path for photo in photos],
-        [classes.index(photo.code) for photo in photos],
-        [photo.group for photo in photos],
-        [photo.split for photo in photos] if photos[0].split else None,
-        classes,
-        skipped,
-        published,
-        [photo.part for photo in photos],
-        [photo.name for photo in photos] if photos[0].name else None,
-        read,
-    )
+    return Listing(photos, classes, skipped, published, read)
 
 
 def skip(skipped: Skipped, row: str, reasons: Mapping[str, bool]) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,42 +95,53 @@ class Faces(Dataset[tuple[Tensor, int]]):
         return digest.hexdigest()
 
 
-@dataclass(frozen=True)
-class Listing:
-    """Images with their labels, before any image is opened.
+class Photo(NamedTuple):
+    """One photograph before it is opened.
 
     Attributes
     ----------
-    paths : list of Path
-        The file of each image, below the root; images may share a file.
-    labels : list of int
-    groups : list of str
-        Person of each image, as far as known; else a name no other image has.
-    splits : list of str or None
-        Given splits; None where the library makes them.
+    path : Path
+        The file, below the root; several photographs may share one.
+    code : str
+        Its class.
+    group : str
+        The person on it, as far as known; else a name no other one has.
+    split : str
+        Where it stands; empty for all of a set whose splits the library makes.
+    part : object
+        What of the file to read: for `read_image` a box (left, top, right, bottom) in
+        pixels, or None for the whole image. Its text is part of the key of the cache.
+    name : str
+        How messages call it; its path below the root if empty.
+    """
+
+    path: Path
+    code: str
+    group: str
+    split: str = ""
+    part: Any = None
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The photographs of a folder before any is opened.
+
+    Attributes
+    ----------
+    photos : sequence of Photo
     classes : tuple of str
     skipped : dict of str to list of str
         Every file or row left out, by name, under its reason.
     published : dict of str to dict of str to int
         What should be found in this layout: split -> class -> number of images.
-    parts : list or None
-        What of the file to read, handed to ``read``: for `read_image` a box
-        (left, top, right, bottom) in pixels, or None for the whole image. Plain
-        values whose text tells them apart: it is part of the key of the cache.
-    names : list of str or None
-        How messages call each image; its path below the root if None.
     read : callable or None
         ``read(path, size, part)`` -> (3, size, size) uint8, or None if the image cannot
         be read; `read_image` if None.
     """
 
-    paths: list[Path]
-    labels: list[int]
-    groups: list[str]
-    splits: list[str] | None
+    photos: Sequence[Photo]
     classes: tuple[str, ...]
     skipped: dict[str, list[str]]
-    published: Counts = field(default_factory=dict)
-    parts: list[Any] | None = None
-    names: list[str] | None = None
+    published: Counts
     read: Callable[[Path, int, Any], Array | None] | None = None

@@ -6,33 +6,35 @@ Each builder writes a folder as it is unpacked, its quirks included, and says in
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+import warnings
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from fersep.data import COMPOUND_CLASSES
+from fersep import data
+from fersep.data import BASIC_CLASSES, COMPOUND_CLASSES
 
-#: As each data set writes it: native label -> class.
-RAF_BASIC = dict(
-    zip("1234567", ("SU", "FE", "DI", "HA", "SA", "AN", "NE"), strict=True)
+
+def native(labels: str, codes: str) -> dict[str, str]:
+    """Return native label -> class."""
+    return dict(zip(labels.split(), codes.split(), strict=True))
+
+
+RAF_BASIC = native("1 2 3 4 5 6 7", "SU FE DI HA SA AN NE")
+RAF_COMPOUND = native("1 2 3 4 5 6 7 8 9 10 11", " ".join(COMPOUND_CLASSES))
+AFFECTNET = native("0 1 2 3 4 5 6", "NE HA SA SU FE DI AN")
+FER2013 = native("0 1 2 3 4 5 6", "AN DI FE HA SA SU NE")
+#: The first frame of a sequence has no label of its own: 0 here.
+CK_PLUS = native("0 1 3 4 5 6 7", "NE AN DI FE HA SA SU")
+MMI = native("0 1 2 3 4 5 6", "NE AN DI FE HA SA SU")
+WORDS = native(
+    "neutral happiness sadness surprise fear anger disgust", " ".join(BASIC_CLASSES)
 )
-RAF_COMPOUND = {str(i): code for i, code in enumerate(COMPOUND_CLASSES, start=1)}
-AFFECTNET = dict(
-    zip("0123456", ("NE", "HA", "SA", "SU", "FE", "DI", "AN"), strict=True)
-)
-FER2013 = dict(zip("0123456", ("AN", "DI", "FE", "HA", "SA", "SU", "NE"), strict=True))
-WORDS = {
-    "neutral": "NE",
-    "happiness": "HA",
-    "sadness": "SA",
-    "surprise": "SU",
-    "fear": "FE",
-    "anger": "AN",
-    "disgust": "DI",
-}
 
 
 @dataclass
@@ -43,6 +45,8 @@ class Layout:
     ----------
     name, root
         For `fersep.data.load`.
+    codes : dict of str to str
+        Native label -> class.
     table : Path or None
         The file with the labels, if there is one for all images.
     rows : list of str
@@ -51,14 +55,18 @@ class Layout:
         Whether the first line names the columns.
     sep : str
         Between its cells.
+    path_at, label_at : int
+        Where in a row the path of an image and its label stand.
     photos : list of Path
-        Image files, in the order of the rows below the header.
+        Image or video files, in the order of the rows below the header.
+    notes : list of Path
+        Where each image, or each labeled one, has an annotation of its own.
     labels : list of str
         Native label of each image.
-    codes : dict of str to str
-        Native label -> class.
     splits : list of str
         Given split of each image; empty if the library makes them.
+    names : list of str
+        How a listing calls each image, where it does not by its path.
     expected : dict of str to list of str
         What is left out of the unbroken folder.
     """
@@ -70,22 +78,56 @@ class Layout:
     rows: list[str] = field(default_factory=list)
     header: bool = False
     sep: str = ","
+    path_at: int = 0
+    label_at: int = 1
     photos: list[Path] = field(default_factory=list)
+    notes: list[Path] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
     splits: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
     expected: dict[str, list[str]] = field(default_factory=dict)
 
     def write(self, end: str = "\n") -> None:
         """Write the table anew."""
-        assert self.table
         self.table.parent.mkdir(parents=True, exist_ok=True)
         # As in the real label file, the last line does not end.
         self.table.write_bytes(end.join(self.rows).encode())
 
-    @property
-    def first(self) -> int:
-        """The first row below the header."""
-        return int(self.header)
+    def cell(self, at: int) -> str:
+        """Return a cell of the first row below the header."""
+        return self.rows[self.header].split(self.sep)[at]
+
+    def set_cell(self, at: int, text: str) -> None:
+        cells = self.rows[self.header].split(self.sep)
+        cells[at] = text
+        self.rows[self.header] = self.sep.join(cells)
+        self.write()
+
+
+@dataclass
+class Lost:
+    """So many images are lost; reason -> how many files or rows are named under it."""
+
+    images: int
+    reasons: dict[str, int] = field(default_factory=dict)
+
+
+def outcome(made: Layout) -> Lost:
+    """Return what a fault cost; a warning names what cannot be read."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        found = data.survey(made.name, made.root, 16)
+    unreadable = found.skipped.get("unreadable image", [])
+    assert len(said) == bool(unreadable)
+    assert not unreadable or f"out, the first of them {unreadable[0]}; " in str(
+        said[0].message
+    )
+    more = {
+        reason: len(found.skipped.get(reason, [])) - len(made.expected.get(reason, []))
+        for reason in found.skipped.keys() | made.expected
+    }
+    images = len(made.labels) - sum(sum(c.values()) for c in found.counts.values())
+    return Lost(images, {reason: n for reason, n in more.items() if n})
 
 
 def picture(seed: int, side: int = 32) -> Image.Image:
@@ -94,118 +136,143 @@ def picture(seed: int, side: int = 32) -> Image.Image:
     return Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC)
 
 
-def draw(path: Path, seed: int, side: int = 32) -> Path:
+def draw(path: Path, seed: int, side: int = 32, mode: str = "RGB") -> Path:
     """Write a picture like no other."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture(seed, side).save(path, quality=95)
+    picture(seed, side).convert(mode).save(path, quality=95)
     return path
 
 
-def plan(codes: dict[str, str], train: int = 3, test: int = 1) -> list[tuple[str, str]]:
-    """Return (label, split) of images, so many of each class."""
-    numbers = {"train": train, "test": test}
+def put(path: Path, text: str) -> Path:
+    """Write a text."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def in_splits(codes: Iterable[str]) -> list[tuple[str, str]]:
+    """Return (label, split) of three training images and one test image a class."""
+    parts = ("train", "train", "train", "test")
+    return [(label, split) for split in parts for label in codes]
+
+
+def in_pairs(codes: Iterable[str]) -> list[tuple[str, str]]:
+    """Return (label, no split) of 42 images, two of each person."""
+    return [(list(codes)[i // 2 % 7], "") for i in range(42)]
+
+
+def sequences(codes: dict[str, str]) -> list[tuple[str, str, str]]:
+    """Return (person, session, label): four people with the six expressions."""
     return [
-        (label, split)
-        for split, n in numbers.items()
-        for _ in range(n)
-        for label in codes
+        (f"S{person:03d}", f"{session:03d}", label)
+        for person in range(10, 14)
+        for session, label in enumerate(list(codes)[1:], start=1)
     ]
 
 
-def _raf_db(name: str, root: Path, codes: dict[str, str]) -> Layout:
-    home = root / name.removeprefix("raf_db_")
-    layout = Layout(name, root, codes, home / "EmoLabel" / "list_patition_label.txt")
-    layout.sep = " "
-    for i, (label, split) in enumerate(plan(codes)):
-        stem = f"train_{i:05d}" if split == "train" else f"test_{i:04d}"
-        photo = home / "Image" / "aligned" / f"{stem}_aligned.jpg"
-        layout.photos.append(draw(photo, i))
-        layout.rows.append(f"{stem}.jpg {label}")
-        layout.labels.append(label)
-        layout.splits.append(split)
-    (home / "Image" / "original").mkdir()
-    draw(home / "Image" / "original" / "train_00000.jpg", 0)
-    layout.write()
-    return layout
-
-
-def raf_db_basic(root: Path) -> Layout:
-    """``basic/EmoLabel`` and ``basic/Image/aligned``."""
-    return _raf_db("raf_db_basic", root, RAF_BASIC)
-
-
-def raf_db_compound(root: Path) -> Layout:
-    """``compound/EmoLabel`` and ``compound/Image/aligned``."""
-    return _raf_db("raf_db_compound", root, RAF_COMPOUND)
-
-
-AFFECTNET_HEADER = (
+COLUMNS = (
     "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,"
     "expression,valence,arousal"
 )
+LANDMARKS = ";".join(["12.5;20.25"] * 68)
+PHOTOGRAPHS = "Manually_Annotated/Manually_Annotated_Images"
+PERSON = "Person_{person}x_{shot:04d}.jpg"
+
+
+def build(
+    root: Path,
+    name: str,
+    codes: dict[str, str],
+    plan: Callable[[Iterable[str]], list[tuple[str, str]]],
+    photo: str,
+    row: str = "",
+    table: str = "",
+    header: str = "",
+) -> Layout:
+    """Write images, and a row for each; both are named by the facts of an image."""
+    made = Layout(name, root, codes, header=bool(header), sep="," if header else " ")
+    made.table = root / table if table else None
+    made.rows = [header] if header else []
+    cells = row.split(made.sep)
+    made.path_at = next((i for i, c in enumerate(cells) if c.endswith(".jpg")), 0)
+    made.label_at = cells.index("{label}") if "{label}" in cells else 0
+    for i, (label, split) in enumerate(plan(codes)):
+        facts = {"i": i, "label": label, "split": split, "half": i // 2, "third": i % 3}
+        facts["stem"] = f"{split}_{i:05d}" if split == "train" else f"{split}_{i:04d}"
+        facts |= {"person": chr(65 + i // 2), "shot": i % 2 + 1}
+        made.photos.append(draw(root / photo.format(**facts), i, 48))
+        made.rows.append(row.format(**facts))
+        made.labels.append(label)
+        made.splits += [split] if split else []
+    if table:
+        made.write()
+    return made
+
+
+def raf_db(root: Path, half: str, codes: dict[str, str]) -> Layout:
+    """With a photograph that is not cut."""
+    draw(root / half / "Image" / "original" / "train_00000.jpg", 0)
+    return build(
+        root,
+        f"raf_db_{half}",
+        codes,
+        in_splits,
+        photo=half + "/Image/aligned/{stem}_aligned.jpg",
+        row="{stem}.jpg {label}",
+        table=f"{half}/EmoLabel/list_patition_label.txt",
+    )
 
 
 def affectnet(root: Path) -> Layout:
-    """The first release: whole photographs and boxes; no header in validation.csv."""
-    lists = root / "Manually_Annotated_file_lists"
-    folder = root / "Manually_Annotated" / "Manually_Annotated_Images"
-    layout = Layout("affectnet", root, AFFECTNET, lists / "training.csv", header=True)
-    layout.rows = [AFFECTNET_HEADER]
-    validation = []
-    for i, (label, split) in enumerate(plan(AFFECTNET)):
-        name = f"{i % 3}/{i:032x}.jpg"
-        layout.photos.append(draw(folder / name, i, side=48))
-        landmarks = ";".join(["12.5;20.25"] * 68)
-        row = f"{name},4,6,40,38,{landmarks},{label},-0.25,0.5"
-        (layout.rows if split == "train" else validation).append(row)
-        layout.labels.append(label)
-        layout.splits.append(split)
-    for i, label in enumerate(("7", "8", "9", "10")):
-        name = f"7/{i}.jpg"
-        draw(folder / name, 900 + i, side=48)
-        box = "-1,-1,-1,-1" if label == "10" else "4,6,40,38"
-        layout.rows.append(f"{name},{box},,{label},-2,-2")
-    draw(folder / "7/noface.jpg", 950, side=48)
-    layout.rows.append("7/noface.jpg,-1,-1,-1,-1,,1,-2,-2")
-    lists.mkdir(parents=True)
-    (lists / "validation.csv").write_bytes("\r\n".join(validation).encode())
-    layout.write()
-    start = len(layout.rows) - 4
-    layout.expected = {
-        "contempt, not one of the paper's classes": [
-            f"training.csv line {start}: 7/0.jpg, 7"
-        ],
-        "labeled as no expression": [f"training.csv line {start + 1}: 7/1.jpg, 8"],
-        "labeled as uncertain": [f"training.csv line {start + 2}: 7/2.jpg, 9"],
-        "labeled as no face": [f"training.csv line {start + 3}: 7/3.jpg, 10"],
-        "row without the box of a face": [
-            f"training.csv line {start + 4}: 7/noface.jpg, 1"
-        ],
+    """The first release: labels that are not used, and no header in validation.csv."""
+    made = build(
+        root,
+        "affectnet",
+        AFFECTNET,
+        in_splits,
+        photo=PHOTOGRAPHS + "/{third}/{i:032x}.jpg",
+        row="{third}/{i:032x}.jpg,4,6,40,38," + LANDMARKS + ",{label},-0.25,0.5",
+        table="Manually_Annotated_file_lists/training.csv",
+        header=COLUMNS,
+    )
+    tests = made.splits.count("test")
+    put(made.table.with_name("validation.csv"), "\r\n".join(made.rows[-tests:]))
+    del made.rows[-tests:]
+    reasons = {
+        "7": "contempt, not one of the paper's classes",
+        "8": "labeled as no expression",
+        "9": "labeled as uncertain",
+        "10": "labeled as no face",
+        "1": "row without the box of a face",
     }
-    return layout
+    for label, reason in reasons.items():
+        draw(root / PHOTOGRAPHS / f"7/{label}.jpg", 900 + int(label), 48)
+        box = "-1,-1,-1,-1" if label in ("10", "1") else "4,6,40,38"
+        made.rows.append(f"7/{label}.jpg,{box},,{label},-2,-2")
+        line = f"training.csv line {len(made.rows)}: 7/{label}.jpg, {label}"
+        made.expected[reason] = [line]
+    made.write()
+    return made
 
 
 def affectnet_newer(root: Path) -> Layout:
     """The newer release: cut faces and one small file for each annotation."""
-    layout = Layout("affectnet", root, AFFECTNET)
-    for i, (label, split) in enumerate(plan(AFFECTNET)):
-        home = root / ("train_set" if split == "train" else "val_set")
-        layout.photos.append(draw(home / "images" / f"{i}.jpg", i))
-        layout.labels.append(label)
-        layout.splits.append(split)
-        notes = home / "annotations"
+    photo = "{split}_set/images/{i}.jpg"
+    made = build(root, "affectnet", AFFECTNET, in_splits, photo)
+    (root / "test_set").rename(root / "val_set")
+    places = [str(path).replace("test_set", "val_set") for path in made.photos]
+    made.rows, made.photos = [], [Path(place) for place in places]
+    contempt = draw(root / "val_set" / "images" / "7777.jpg", 777)
+    for image, label in zip([*made.photos, contempt], [*made.labels, "7"], strict=True):
+        notes = image.parents[1] / "annotations"
         notes.mkdir(exist_ok=True)
-        np.save(notes / f"{i}_exp.npy", np.array(label))
-        np.save(notes / f"{i}_val.npy", np.array("-0.25"))
-    draw(root / "val_set" / "images" / "7777.jpg", 777)
-    np.save(root / "val_set" / "annotations" / "7777_exp.npy", np.array("7"))
-    layout.expected = {
+        np.save(notes / f"{image.stem}_exp.npy", np.array(label))
+        np.save(notes / f"{image.stem}_val.npy", np.array("-0.25"))
+        made.notes.append(notes / f"{image.stem}_exp.npy")
+    made.expected = {
         "contempt, not one of the paper's classes": ["val_set/images/7777.jpg"]
     }
-    return layout
-
-
-USAGES = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
+    return made
 
 
 def fer2013_pixels(seed: int) -> np.ndarray:
@@ -213,81 +280,191 @@ def fer2013_pixels(seed: int) -> np.ndarray:
     return np.asarray(picture(seed, 48).convert("L"))
 
 
-def fer2013(root: Path) -> Layout:
-    """``fer2013.csv``."""
-    layout = Layout("fer2013", root, FER2013, root / "fer2013.csv", header=True)
-    layout.rows = ["emotion,pixels,Usage"]
-    numbers = {"Training": 3, "PublicTest": 1, "PrivateTest": 1}
-    for usage, n in numbers.items():
-        for label in list(FER2013) * n:
-            pixels = " ".join(map(str, fer2013_pixels(len(layout.rows)).ravel()))
-            layout.rows.append(f"{label},{pixels},{usage}")
-            layout.labels.append(label)
-            layout.splits.append(USAGES[usage])
-    layout.write()
-    return layout
+def fer2013(root: Path, file: str = "fer2013.csv", order: str = "emotion,pixels,Usage"):
+    """One table, whose columns may stand otherwise and begin with a space."""
+    made = Layout("fer2013", root, FER2013, root / file, [order], True, label_at=0)
+    usages = {"train": "Training", "validation": "PublicTest", "test": "PrivateTest"}
+    for split in ("train", "train", "train", "validation", "test"):
+        for label in FER2013:
+            pixels = " ".join(map(str, fer2013_pixels(len(made.rows)).ravel()))
+            cells = {"emotion": label, "pixels": pixels, "Usage": usages[split]}
+            made.rows.append(",".join(cells[c.strip()] for c in order.split(",")))
+            made.labels.append(label)
+            made.splits.append(split)
+            made.names.append(f"{made.table.name} line {len(made.rows)}")
+    made.write()
+    return made
 
 
-def fer2013_icml(root: Path) -> Layout:
-    """``icml_face_data.csv``, whose columns stand otherwise and begin with a space."""
-    layout = fer2013(root / "fer2013")
-    layout.root = root
-    cells = [row.split(",") for row in layout.rows[1:]]
-    layout.rows = ["emotion, Usage, pixels", *(f"{e},{u},{p}" for e, p, u in cells)]
-    (root / "fer2013" / "fer2013.csv").unlink()
-    layout.table = root / "fer2013" / "icml_face_data.csv"
-    layout.write()
-    return layout
+def mmi_table(root: Path) -> Layout:
+    """Frames taken out of the videos, and ``frames.csv``."""
+    columns = "session,person,emotion,neutral,peak"
+    made = Layout("mmi", root, MMI, root / "frames.csv", [columns], True)
+    made.path_at, made.label_at = 3, 2
+    for i, (person, session, label) in enumerate(sequences(MMI)):
+        frames = [f"frames/{person}/{session}_{number}.png" for number in (1, 40)]
+        made.photos += [draw(root / f, 2 * i + k) for k, f in enumerate(frames)]
+        made.rows.append(f"{i},{person},{label},{frames[0]},{frames[1]}")
+        made.labels += ["0", label]
+    made.write()
+    return made
 
 
-def facial_expressions(root: Path) -> Layout:
-    """``images`` and ``data/legend.csv``; two pictures of each person."""
-    layout = Layout(
-        "facial_expressions", root, WORDS, root / "data" / "legend.csv", header=True
-    )
-    layout.rows = ["user.id,image,emotion"]
-    for i in range(42):
-        label = list(WORDS)[i // 2 % 7]
-        name = f"Person_{chr(65 + i // 2)}x_{i % 2 + 1:04d}.jpg"
-        layout.photos.append(draw(root / "images" / name, i))
-        layout.rows.append(f"628,{name},{label}")
-        layout.labels.append(label)
-    layout.write()
-    return layout
+def film(path: Path, seed: int, frames: int = 5, side: int = 32) -> Path:
+    """Write a video in which each frame is brighter than the one before."""
+    import av
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    face = np.asarray(picture(seed, side)).astype(int) // 4
+    with av.open(str(path), "w") as video:
+        stream = video.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = side, side, "yuvj420p"
+        for i in range(frames):
+            shade = np.uint8(face + 180 * i // max(frames - 1, 1))
+            video.mux(stream.encode(av.VideoFrame.from_image(Image.fromarray(shade))))
+        video.mux(stream.encode())
+    return path
 
 
-def folder_classes(root: Path) -> Layout:
-    """``<class>/…``; two pictures of each person."""
-    layout = Layout("folder", root, WORDS)
-    for i in range(42):
-        label = list(WORDS)[i // 2 % 7]
-        name = f"Person_{chr(65 + i // 2)}x_{i % 2 + 1:04d}.jpg"
-        layout.photos.append(draw(root / label / name, i))
-        layout.labels.append(label)
-    return layout
+def mmi_session(root: Path, session: int, stem: str, tag: str, view: str = "0") -> Path:
+    """Write one folder of ``Sessions``; its video is returned."""
+    folder = root / "Sessions" / str(session)
+    track = f'<track type="Video" filename="{stem}.avi" view="{view}"/>'
+    session = f'<session sessionId="{session}">{track}</session>'
+    put(folder / "session.xml", f'<?xml version="1.0"?>\n{session}')
+    tags = f'<Metatag Name="{tag}"/><Metatag Name="Frames" Value="5"/>'
+    note = f'<?xml version="1.0"?>\n<annotation>{tags}</annotation>'
+    put(folder / f"{stem}.xml", note)
+    put(folder / f"{stem}-oao_aucs.xml", "<ActionUnits/>")
+    return film(folder / f"{stem}.avi", int(re.sub(r"\D", "", stem)))
 
 
-def folder_table(root: Path) -> Layout:
-    """``faces.csv`` with path, label, split and person."""
-    layout = Layout("folder", root, WORDS, root / "faces.csv", header=True)
-    layout.rows = ["path,label,split,person"]
-    for i, (label, split) in enumerate(plan(WORDS)):
-        layout.photos.append(draw(root / "shots" / f"{i:03d}.jpg", i))
-        layout.rows.append(f"shots/{i:03d}.jpg,{label},{split},{split} person {i // 2}")
-        layout.labels.append(label)
-        layout.splits.append(split)
-    layout.write()
-    return layout
+def mmi_videos(root: Path) -> Layout:
+    """``Sessions`` as they are given out, with other emotions and other views."""
+    made = Layout("mmi", root, MMI)
+    for i, (person, session, label) in enumerate(sequences(MMI)):
+        tag = f'Emotion" Value="{label}'
+        video = mmi_session(root, 100 + i, f"{person}-{session}", tag)
+        made.photos.append(video)
+        made.notes.append(video.with_suffix(".xml"))
+        made.labels += ["0", label]
+        where = video.relative_to(root)
+        made.names += [f"{where}, {part} frame" for part in ("first", "middle")]
+    for i, (tag, view, reason) in enumerate(
+        (
+            ('Emotion" Value="8', "0", "emotion that is none of the six basic ones"),
+            ("Mood", "0", "annotation with no emotion"),
+            ('Emotion" Value="4', "2", "video that is not from the front alone"),
+        )
+    ):
+        video = mmi_session(root, 900 + i, f"S010-09{i}", tag, view)
+        made.expected[reason] = [str(video.relative_to(root))]
+    return made
+
+
+def face_points(middle: tuple[float, float], size: float, degrees: float = 0):
+    """Return the 68 points of a face, ``size`` from its middle to the chin."""
+    arc = np.linspace(np.pi, 0, 17)
+    ring = np.linspace(0, 2 * np.pi, 6, endpoint=False)
+    lips = np.linspace(0, 2 * np.pi, 20, endpoint=False)
+    brow = np.linspace(-0.2, 0.2, 5)
+    parts = [
+        (0.9 * np.cos(arc), np.sin(arc)),
+        (brow - 0.4, np.full(5, -0.4)),
+        (brow + 0.4, np.full(5, -0.4)),
+        (np.zeros(9), np.linspace(-0.2, 0.25, 9)),
+        (0.12 * np.cos(ring) - 0.4, 0.05 * np.sin(ring) - 0.15),
+        (0.12 * np.cos(ring) + 0.4, 0.05 * np.sin(ring) - 0.15),
+        (0.3 * np.cos(lips), 0.1 * np.sin(lips) + 0.55),
+    ]
+    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return np.concatenate(parts, axis=1).T * size @ [[cos, sin], [-sin, cos]] + middle
+
+
+#: Folder and ending of the files of CK+.
+CK_PLUS_FILES = {
+    "image": ("cohn-kanade-images", ".png"),
+    "label": ("Emotion", "_emotion.txt"),
+    "points": ("Landmarks", "_landmarks.txt"),
+}
+
+
+def ck_plus_file(
+    root: Path, kind: str, frame: int = 3, person: str = "S010", session: str = "001"
+) -> Path:
+    """Return a file of CK+: of the first sequence's peak if no other is named."""
+    folder, ending = CK_PLUS_FILES[kind]
+    name = f"{person}_{session}_{frame:08d}{ending}"
+    return root / folder / person / session / name
+
+
+def ck_plus(root: Path) -> Layout:
+    """Sequences of three frames, one of contempt and one without a label."""
+    made = Layout("ck_plus", root, CK_PLUS)
+    more = [("S010", "007", "2"), ("S011", "007", "")]
+    points = "".join(f"  {x:.7e}  {y:.7e}\n" for x, y in face_points((24, 24), 18, 5))
+    between = []
+    for i, (person, session, label) in enumerate(sequences(CK_PLUS) + more):
+        files = [
+            partial(ck_plus_file, root, frame=frame, person=person, session=session)
+            for frame in (1, 2, 3)
+        ]
+        for file in files:
+            draw(file("image"), 10 * i + file.keywords["frame"], 48, "L")
+            put(file("points"), points)
+        note = files[2]("label")
+        note.parent.mkdir(parents=True, exist_ok=True)
+        if label:
+            put(note, f"   {float(label):.7e}\n")
+        if label in CK_PLUS:
+            made.labels += ["0", label]
+            made.photos += [files[0]("image"), files[2]("image")]
+            made.notes.append(note)
+            between.append(str(files[1]("image").relative_to(root)))
+    for place in (root / "cohn-kanade-images", root / "Emotion" / "S010"):
+        (place / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
+    contempt = ck_plus_file(root, "label", session="007").relative_to(root)
+    made.expected = {
+        "contempt, not one of the paper's classes": [str(contempt)],
+        "sequence without a label": ["S011/007"],
+        "frame that is neither the first nor the peak": between,
+    }
+    return made
 
 
 LAYOUTS: dict[str, Callable[[Path], Layout]] = {
-    "raf_db_basic": raf_db_basic,
-    "raf_db_compound": raf_db_compound,
+    "raf_db_basic": partial(raf_db, half="basic", codes=RAF_BASIC),
+    "raf_db_compound": partial(raf_db, half="compound", codes=RAF_COMPOUND),
     "affectnet": affectnet,
     "affectnet, newer": affectnet_newer,
     "fer2013": fer2013,
-    "fer2013, icml": fer2013_icml,
-    "facial_expressions": facial_expressions,
-    "folder, classes": folder_classes,
-    "folder, table": folder_table,
+    "fer2013, icml": partial(
+        fer2013, file="fer2013/icml_face_data.csv", order="emotion, Usage, pixels"
+    ),
+    "facial_expressions": partial(
+        build,
+        name="facial_expressions",
+        codes=WORDS,
+        plan=in_pairs,
+        photo="images/" + PERSON,
+        row="628," + PERSON + ",{label}",
+        table="data/legend.csv",
+        header="user.id,image,emotion",
+    ),
+    "folder, classes": partial(
+        build, name="folder", codes=WORDS, plan=in_pairs, photo="{label}/" + PERSON
+    ),
+    "folder, table": partial(
+        build,
+        name="folder",
+        codes=WORDS,
+        plan=in_splits,
+        photo="shots/{i:03d}.jpg",
+        row="shots/{i:03d}.jpg,{label},{split},{split} person {half}",
+        table="faces.csv",
+        header="path,label,split,person",
+    ),
+    "ck_plus": ck_plus,
+    "mmi, table": mmi_table,
+    "mmi, videos": mmi_videos,
 }
