@@ -15,12 +15,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from statistics import fmean as mean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fersep import provenance
-from fersep.analysis import Interval, mean_interval, standard_deviation
 from fersep.storage import build_folder, whole_file
 from fersep_book import ROOT
+
+if TYPE_CHECKING:
+    from fersep.analysis import Interval
 
 RECORD_MIME = "application/vnd.fersep.record+json"
 GLUE_PREFIX = "application/papermill.record/"
@@ -233,6 +235,9 @@ def over_seeds(
     values : iterable of float
         One for each seed; a tensor of one axis will do.
     """
+    # The runner reads records too, and need not wait for torch.
+    from fersep.analysis import mean_interval, standard_deviation
+
     each = [float(v) for v in values]
     value(key, mean(each), standard_deviation(each), len(each), unit, digits)
     return mean_interval(each)

@@ -10,6 +10,7 @@ A *number* of the paper gets a verdict only from the paper's own data: ``equal``
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -54,7 +55,6 @@ _DATA_SETS = {
     "ck_plus": "CK+",
     "mmi": "MMI",
 }
-_LOSSES = {"Ls": "softmax", "Ls+Lsep": "separate"}
 #: First part of a value's key -> the chapter that records it and the heading there.
 _CELLS = {
     "similarity": ("09_similarity", "the-table"),
@@ -75,13 +75,25 @@ _SCALE = (
     "-p size 0 -p image_size 224 -p width 64 -p weights imagenet -p batch_size 100 "
     "-p n_seeds 5"
 )
-_ALL_LAMBDAS = "-p lambdas 0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1.0,1.1"
-_ALL_LENGTHS = "-p lengths 64,128,256,512,768,1024"
-_MATRICES = {
-    "fig5a": "raf_db_basic",
-    "fig5b": "affectnet",
-    "fig6": "raf_db_compound",
-}
+_LAMBDAS = "-p lambdas " + ",".join(f"{i / 10}" for i in range(1, 12))
+_LENGTHS = "-p lengths 64,128,256,512,768,1024"
+_OTHER = r"-p other \2 -p other_root {\2}"
+#: Key of a published number -> what `tested_by` returns for it.
+_TESTS = (
+    (r"table1\.(.+)\.avg_(.+)", "raf_db_basic", r"similarity.\2.{\1}", ""),
+    (r"table1\.(.+)\.(.+)", "raf_db_basic", r"similarity.intra.\2.{\1}", ""),
+    (r"centers\.(.+)", "raf_db_basic", r"agreement.\1", ""),
+    (r"table2\.ResNet18\+(.+)\.(.+)", r"\2", r"accuracy.{\1}", ""),
+    (r"gain\.(.+)", r"\1", "accuracy.gain", ""),
+    (r"table3\.ResNet18\+.+\.(.+)\.(.+)", r"\1", r"transfer.accuracy.\2", _OTHER),
+    (r"fig4\.(.+)", "raf_db_basic", r"lambda.\1", _LAMBDAS),
+    (r"features\.(.+)", "raf_db_basic", r"length.\1", _LENGTHS),
+    (r"fig5a\.(.+)", "raf_db_basic", r"confusion.\1", ""),
+    (r"fig5b\.(.+)", "affectnet", r"confusion.\1", ""),
+    (r"fig6\.(.+)", "raf_db_compound", r"confusion.\1", ""),
+)
+#: What stands for {words} there.
+_WORDS = {"Ls": "softmax", "Ls+Lsep": "separate", "ck_plus": "CK_PLUS", "mmi": "MMI"}
 _SCHEDULE = {"affectnet": "-p epochs 20 -p lr 0.01"}
 
 
@@ -195,30 +207,10 @@ def tested_by(key: str) -> tuple[str, str, str] | None:
         The data set, the key of the value that a chapter records on it, and the
         parameters that differ from the paper's standard setting.
     """
-    head, *parts = key.split(".")
-    if head == "table1":
-        loss, column = parts
-        part = {"avg_intra": "intra", "avg_inter": "inter"}.get(
-            column, f"intra.{column}"
-        )
-        return "raf_db_basic", f"similarity.{part}.{_LOSSES[loss]}", ""
-    if head == "centers":
-        return "raf_db_basic", f"agreement.{parts[0]}.{parts[1]}", ""
-    if head == "table2" and parts[0].startswith("ResNet18"):
-        loss = _LOSSES[parts[0].removeprefix("ResNet18+")]
-        return _name(parts[1]), f"accuracy.{loss}", ""
-    if head == "gain":
-        return _name(parts[0]), "accuracy.gain", ""
-    if head == "fig4":
-        return "raf_db_basic", f"lambda.{'.'.join(parts)}", _ALL_LAMBDAS
-    if head == "features":
-        return "raf_db_basic", f"length.{parts[0]}", _ALL_LENGTHS
-    if head in _MATRICES:
-        return _MATRICES[head], f"confusion.{'.'.join(parts)}", ""
-    if head == "table3" and parts[0].startswith("ResNet18"):
-        _, source, target = parts
-        extra = f"-p other {target} -p other_root {target.upper()}"
-        return _name(source), f"transfer.accuracy.{target}", extra
+    for pattern, *answer in _TESTS:
+        if found := re.fullmatch(pattern, key):
+            parts = [found.expand(part).format_map(_WORDS) for part in answer]
+            return parts[0].replace("rafdb", "raf_db"), parts[1], parts[2]
     return None
 
 
@@ -268,10 +260,6 @@ def paper_values() -> dict[str, str]:
         for key, test in tests.items()
         if test and test[0] == "raf_db_basic"
     }
-
-
-def _name(data: str) -> str:
-    return data.replace("rafdb", "raf_db")
 
 
 def data_of(record: Record) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -79,3 +80,12 @@ def test_imports_run_one_way(path):
 def test_import_needs_only_the_core(path):
     found = {name.split(".")[0] for name in imports(at_import(tree_of(path)))}
     assert found - CORE - sys.stdlib_module_names == set()
+
+
+@pytest.mark.parametrize(
+    ("folder", "module"), [(".", "fersep"), ("book/_ext", "papermill_book")]
+)
+def test_import_does_not_wait_for_torch(folder, module):
+    code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT / folder)
+    assert done.returncode == 0

@@ -51,12 +51,10 @@ def test_every_chapter_ran_and_sources_stay_without_outputs(clean):
 def test_nothing_changed_nothing_runs(book):
     html = book.path("_build", "html", "book", "01_first.html")
     before = html.stat().st_mtime_ns
-    start = time.monotonic()
     done = book.command("book")
     assert done.returncode == 0
     assert done.stdout == "Open _build/html/index.html\n"
     assert html.stat().st_mtime_ns == before
-    assert time.monotonic() - start < 20
 
 
 STEP = "book/fersep_book/step.py"
