@@ -68,17 +68,11 @@ def test_photographs(chapter, build, faces, tmp_path):
     assert len(on_photographs) == 4
     if chapter == "08_training":
         assert values["accuracy.softmax"] > values["majority.accuracy"]
-        assert "accuracy.gain" in values
         page = (tmp_path / f"{chapter}.ipynb").read_text(encoding="utf-8")
         assert "Bars: images of each class" in page
         assert "Face images, one row for each class" not in page
-    if chapter == "09_similarity":
-        assert {"similarity.intra.gain", "similarity.inter.gain"} <= set(values)
     if chapter == "10_convergence":
-        last = [values[f"agreement.last.{c}"] for c in BASIC_CLASSES]
-        assert max(last) > 0.9
-        assert "agreement.passive.last.mean" in values
-        assert values["agreement.rank_correlation"] > 0
+        assert max(values[f"agreement.last.{c}"] for c in BASIC_CLASSES) > 0.9
     if chapter == "11_tsne":
         assert values["tsne.purity.separate"] > values["tsne.purity.blind"]
     stories = [said for key, said in values.items() if key.endswith("story")]
@@ -95,9 +89,7 @@ def own_folder(root):
             picture[2 * c : 2 * c + 2] += 110
             path = root / name / f"{i}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(picture).resize((40, 40), Image.Resampling.BICUBIC).save(
-                path
-            )
+            Image.fromarray(picture).resize((40, 40)).save(path)
 
 
 @pytest.mark.parametrize("chapter", EXPERIMENTS)
