@@ -159,7 +159,7 @@ def draw(
     seed: int = 0,
     difficulty: str = "default",
     identity: str = "varied",
-) -> tuple[Tensor, Tensor]:
+) -> Tensor:
     """Draw the images of given numbers.
 
     Parameters
@@ -173,16 +173,13 @@ def draw(
 
     Returns
     -------
-    images : Tensor, (n, 3, image_size, image_size) uint8
-    units : Tensor, (n, 17)
-        What was drawn, the mean of both sides.
+    Tensor, (n, 3, image_size, image_size) uint8
     """
     persons = persons_of(index, identity)
     codes = [EXPRESSIONS_OF[name][label] for label in labels.tolist()]
     units = action_units(codes, seed, index, persons, difficulty)
     view = views(seed, index, difficulty)
-    images = render(units, people(seed, persons), view, image_size, seed)
-    return images, units.mean(1)
+    return render(units, people(seed, persons), view, image_size, seed)
 
 
 def draw_all(
@@ -210,7 +207,7 @@ def draw_all(
     def draw_batch(start: int) -> Array:
         index = torch.arange(start, min(start + batch, size))
         where = (first + index).to("cuda" if gpu else "cpu")
-        images, _ = draw(name, where, labels[index], image_size=image_size, **look)
+        images = draw(name, where, labels[index], image_size=image_size, **look)
         return images.cpu().numpy()
 
     def fill(pictures: Array) -> None:

@@ -52,11 +52,11 @@ DIFFICULTIES: dict[str, dict[str, float]] = {
     for i, name in enumerate(("easy", "default", "hard"))
 }
 
-#: The data set whose class sizes each rendered one has.
-MODELS = {"rendered_basic": RAF_DB_BASIC, "rendered_compound": RAF_DB_COMPOUND}
+#: The class counts of RAF-DB that each data set follows: (training, test).
+RAF_DB = {"rendered_basic": RAF_DB_BASIC, "rendered_compound": RAF_DB_COMPOUND}
 
 #: All images of RAF-DB, training and test.
-FULL_SIZE = {name: sum(map(sum, counts)) for name, counts in MODELS.items()}
+FULL_SIZE = {name: sum(map(sum, counts)) for name, counts in RAF_DB.items()}
 
 IMAGES_PER_PERSON = 6
 
@@ -147,7 +147,7 @@ def class_counts(name: str, counts: str = "raf") -> tuple[int, ...]:
     compound classes. `DataError` if ``counts`` is none of these.
     """
     check_choice("counts", counts, ("raf", "balanced", "swapped"))
-    own = list(MODELS[name][0])
+    own = list(RAF_DB[name][0])
     if counts == "balanced":
         return (1,) * len(own)
     if counts == "swapped":

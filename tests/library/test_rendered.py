@@ -35,7 +35,7 @@ def own_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def some(index: list[int], seed: int = 0) -> torch.Tensor:
     labels = rendered.labels_of("rendered_basic", 1 + max(index))[index]
     look = {"image_size": 32, "seed": seed, "difficulty": "hard"}
-    return rendered.draw("rendered_basic", torch.tensor(index), labels, **look)[0]
+    return rendered.draw("rendered_basic", torch.tensor(index), labels, **look)
 
 
 def plain_people(n: int) -> torch.Tensor:
@@ -222,7 +222,7 @@ def test_one_person_is_on_all_images_of_a_frozen_set() -> None:
     # Person 0 is on the first six images of the usual set: the same pictures.
     labels = rendered.labels_of("rendered_basic", 12)
     first, second = (
-        rendered.draw("rendered_basic", torch.arange(12), labels, identity=identity)[0]
+        rendered.draw("rendered_basic", torch.arange(12), labels, identity=identity)
         for identity in ("varied", "frozen")
     )
     assert torch.equal(first[:6], second[:6])
