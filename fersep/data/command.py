@@ -157,11 +157,12 @@ def check(name: str, root: str) -> dict[str, Any]:
 
 def _differences(found: Counts, published: Counts) -> dict[str, dict[str, int]]:
     """Return found minus published, of each split and class where they differ."""
-    lacks = {
-        split: {c: found.get(split, {}).get(c, 0) - n for c, n in row.items()}
-        for split, row in published.items()
-    }
-    lacks = {split: {c: n for c, n in row.items() if n} for split, row in lacks.items()}
+    lacks = {}
+    for split, row in published.items():
+        here = found.get(split, {})
+        lacks[split] = {
+            c: here.get(c, 0) - n for c, n in row.items() if here.get(c, 0) != n
+        }
     return {split: row for split, row in lacks.items() if row}
 
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 from collections import Counter
@@ -247,10 +246,6 @@ def not_git(folder):
     (folder / ".git").rename(folder / "git")
 
 
-def other_commit(folder):
-    git(folder, "commit", "--quiet", "--allow-empty", "-m", "mine")
-
-
 def changed_file(folder):
     (folder / "data" / "legend.csv").write_text("mine")
 
@@ -269,23 +264,22 @@ def part_of_another_repository(folder):
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    "change",
     [
-        (not_git, "is there and is not commit"),
-        (other_commit, "is there and is not commit"),
-        (part_of_another_repository, "is there and is not commit"),
-        (a_file_in_its_place, "is there and is not commit"),
-        (changed_file, "1 files of .* were changed or deleted, .*data/legend.csv;"),
-        (missing_image, "1 files of .* were changed or deleted, .*images/"),
+        not_git,
+        changed_file,
+        missing_image,
+        a_file_in_its_place,
+        part_of_another_repository,
     ],
 )
-def test_a_wrong_folder_is_refused_and_kept(change, says, origin, tmp_path, capsys):
+def test_a_wrong_folder_is_refused_and_kept(change, origin, tmp_path, capsys):
     folder = tmp_path / "place" / "faces"
     assert get(capsys, folder)[0] == 0
     change(folder)
     before = contents(folder)
     told = refusal(capsys, "get", "facial_expressions", folder)
-    assert re.search(says, told)
+    assert "is there and is not commit" in told
     assert told.endswith("give a folder that does not exist yet")
     assert contents(folder) == before
 
