@@ -66,33 +66,12 @@ def list_images(name: str, root: Path) -> Listing:
     """
     half = name.removeprefix("raf_db_")
     home = _find_half(half, root)
-    table = home / LABELS
     skipped: Skipped = defaultdict(list)
     advice = "unpack the aligned images of RAF-DB there"
     files = Files(home / "Image" / "aligned", root, skipped, advice=advice)
-    codes = CODES[name]
-    said: dict[str, list[tuple[str, tuple[str, str]]]] = {}
-    for number, line in enumerate(read_lines(table), start=1):
-        row = f"line {number}: {line.strip()}"
-        words = line.split()
-        no_line = "line that is not a file name, a space and a label"
-        if not words or skip(skipped, row, {no_line: len(words) != 2}):
-            continue
-        path = PurePosixPath(words[0])
-        aligned = path.parent / f"{path.stem}_aligned{path.suffix}"
-        image = files.find(str(aligned))
-        split = path.name.partition("_")[0].lower()
-        code = read_code(words[1])
-        reasons = {
-            "unknown label": code not in codes,
-            "name that begins with neither train_ nor test_": split not in SPLITS,
-            no_file_reason(words[0]): not image,
-        }
-        if not skip(skipped, row, reasons):
-            said.setdefault(image, []).append((row, (codes[code], split)))
     photos = [
         Photo(files.paths[image], code, image, split)
-        for image, (code, split) in merge_rows(said, skipped).items()
+        for image, (code, split) in _match(home, CODES[name], files, skipped).items()
     ]
     others = [f"aligned/{image}" for image in files.not_found()]
     skipped["image file without a line"].extend(others)
@@ -101,10 +80,34 @@ def list_images(name: str, root: Path) -> Listing:
         COMPOUND_CLASSES if half == "compound" else BASIC_CLASSES,
         skipped,
         PUBLISHED[name],
-        nothing=f"{table} has no usable line",
+        nothing=f"{home / LABELS} has no usable line",
         advice="a line reads train_00001.jpg 5, and its image is "
         "Image/aligned/train_00001_aligned.jpg",
     )
+
+
+def _match(
+    home: Path, codes: dict[int, str], files: Files, skipped: Skipped
+) -> dict[str, tuple[str, str]]:
+    """Return class and split of each image that the label file names."""
+    said: dict[str, list[tuple[str, tuple[str, str]]]] = {}
+    for number, line in enumerate(read_lines(home / LABELS), start=1):
+        row = f"line {number}: {line.strip()}"
+        words = line.split()
+        no_line = "line that is not a file name, a space and a label"
+        if not words or skip(skipped, row, {no_line: len(words) != 2}):
+            continue
+        path, code = PurePosixPath(words[0]), read_code(words[1])
+        split = path.name.partition("_")[0].lower()
+        image = files.find(str(path.parent / f"{path.stem}_aligned{path.suffix}"))
+        reasons = {
+            "unknown label": code not in codes,
+            "name that begins with neither train_ nor test_": split not in SPLITS,
+            no_file_reason(words[0]): not image,
+        }
+        if not skip(skipped, row, reasons):
+            said.setdefault(image, []).append((row, (codes[code], split)))
+    return merge_rows(said, skipped)
 
 
 def _find_half(half: str, root: Path) -> Path:

@@ -39,52 +39,23 @@ WORDS = native(
 
 @dataclass
 class Layout:
-    """A written data set.
-
-    Attributes
-    ----------
-    name, root
-        For `fersep.data.load`.
-    codes : dict of str to str
-        Native label -> class.
-    table : Path or None
-        The file with the labels, if there is one for all images.
-    rows : list of str
-        Its lines.
-    header : bool
-        Whether the first line names the columns.
-    sep : str
-        Between its cells.
-    path_at, label_at : int
-        Where in a row the path of an image and its label stand.
-    photos : list of Path
-        Image or video files, in the order of the rows below the header.
-    notes : list of Path
-        Where each image, or each labeled one, has an annotation of its own.
-    labels : list of str
-        Native label of each image.
-    splits : list of str
-        Given split of each image; empty if the library makes them.
-    names : list of str
-        How a listing calls each image, where it does not by its path.
-    expected : dict of str to list of str
-        What is left out of the unbroken folder.
-    """
+    """A written data set; `fersep.data.load` takes its name and root."""
 
     name: str
     root: Path
-    codes: dict[str, str]
-    table: Path | None = None
-    rows: list[str] = field(default_factory=list)
-    header: bool = False
-    sep: str = ","
-    path_at: int = 0
-    label_at: int = 1
-    photos: list[Path] = field(default_factory=list)
-    notes: list[Path] = field(default_factory=list)
-    labels: list[str] = field(default_factory=list)
-    splits: list[str] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
+    codes: dict[str, str]  # native label -> class
+    table: Path | None = None  # the file with all labels, if there is one
+    rows: list[str] = field(default_factory=list)  # its lines
+    header: bool = False  # whether the first one names the columns
+    sep: str = ","  # between the cells
+    path_at: int = 0  # the cell with the path of an image
+    label_at: int = 0  # the cell with its label
+    photos: list[Path] = field(default_factory=list)  # images or videos, by row
+    notes: list[Path] = field(default_factory=list)  # annotations, where not in rows
+    labels: list[str] = field(default_factory=list)  # native label of each image
+    splits: list[str] = field(default_factory=list)  # empty if the library makes them
+    names: list[str] = field(default_factory=list)  # of each image, if not its path
+    #: What is left out of the unbroken folder, by reason.
     expected: dict[str, list[str]] = field(default_factory=dict)
 
     def write(self, end: str = "\n") -> None:
@@ -282,7 +253,7 @@ def fer2013_pixels(seed: int) -> np.ndarray:
 
 def fer2013(root: Path, file: str = "fer2013.csv", order: str = "emotion,pixels,Usage"):
     """One table, whose columns may stand otherwise and begin with a space."""
-    made = Layout("fer2013", root, FER2013, root / file, [order], True, label_at=0)
+    made = Layout("fer2013", root, FER2013, root / file, [order], header=True)
     usages = {"train": "Training", "validation": "PublicTest", "test": "PrivateTest"}
     for split in ("train", "train", "train", "validation", "test"):
         for label in FER2013:

@@ -90,8 +90,8 @@ def write(kind, content, frame=3):
 
     def fault(root):
         path = ck_plus_file(root, kind, frame)
-        new = content(path.read_bytes()) if callable(content) else content
-        path.write_bytes(new)
+        new = content(path.read_text()) if callable(content) else content
+        path.write_bytes(new if isinstance(new, bytes) else new.encode())
 
     return fault
 
@@ -121,6 +121,12 @@ def other_folder(root):
 
 SAME = Lost(0)
 NO_POINTS = Lost(1, {"frame without its 68 points": 1})
+POINTS = {
+    "one line less": lambda text: text.partition("\n")[2],
+    "a third column": lambda text: text.replace("\n", " 1.0\n"),
+    "another delimiter": lambda text: ";".join(text.split()),
+    "no number": lambda text: text.replace("e+01", "e+99999", 1),
+}
 # A sequence that is left out for its label is not looked at frame by frame.
 BETWEEN = "frame that is neither the first nor the peak"
 NO_NUMBER = Lost(2, {"annotation that is not one number": 1, BETWEEN: -1})
@@ -156,30 +162,10 @@ FAULTS = {
         Lost(0, {"file whose name tells no frame of its folder": 1, BETWEEN: -1}),
     ),
     "missing points": (unlink("points", 3), NO_POINTS),
-    "points of one line less": (
-        write("points", lambda old: b"\n".join(old.splitlines()[1:])),
-        NO_POINTS,
-    ),
-    "points with a third column": (
-        write("points", lambda old: old.replace(b"\n", b" 1.0\n")),
-        NO_POINTS,
-    ),
-    "points with another delimiter": (
-        write("points", lambda old: b";".join(old.split())),
-        NO_POINTS,
-    ),
-    "points with CRLF": (
-        write("points", lambda old: old.replace(b"\n", b"\r\n")),
-        SAME,
-    ),
-    "points that are no number": (
-        write("points", lambda old: old.replace(b"e+01", b"e+99999", 1)),
-        NO_POINTS,
-    ),
     "points that are all one": (write("points", b"5.0 5.0\n" * 68), NO_POINTS),
     "empty points": (write("points", b"", 1), NO_POINTS),
     "points off the picture": (
-        write("points", lambda old: old.replace(b"e+01", b"e+03")),
+        write("points", lambda text: text.replace("e+01", "e+03")),
         Lost(1, {"unreadable image": 1}),
     ),
     "text beside the images": (
@@ -187,6 +173,9 @@ FAULTS = {
         Lost(0, {"file that is no image": 1}),
     ),
     "letters that are no ASCII": (not_ascii, SAME),
+} | {
+    f"points with {fault}": (write("points", edit), NO_POINTS)
+    for fault, edit in POINTS.items()
 }
 
 
