@@ -24,7 +24,7 @@ TOY = (POINTS, LABELS, CENTERS)
 IN_SPACE = (np.random.default_rng(0).normal(size=(30, 3)), np.arange(30) % 3, np.eye(3))
 FACES = np.zeros((3, 3, 8, 8), dtype=np.uint8)
 UNITS = ["4 brow lowerer", "12 lip corner puller"]
-RUN = dict.fromkeys(("softmax_loss", "intra_loss", "validation_accuracy"), [2, 1])
+RUN = {k: [2, 1] for k in ("softmax_loss", "intra_loss", "validation_accuracy")}
 RULES = {"exact": [0.1, 0.2], "published": [0.01, 0.03], "mean": [1, 2]}
 
 
