@@ -168,10 +168,6 @@ FAULTS = {
         write("points", lambda text: text.replace("e+01", "e+03")),
         Lost(1, {"unreadable image": 1}),
     ),
-    "text beside the images": (
-        lambda root: put(root / "cohn-kanade-images" / "readme.txt", "x"),
-        Lost(0, {"file that is no image": 1}),
-    ),
     "letters that are no ASCII": (not_ascii, SAME),
 } | {
     f"points with {fault}": (write("points", edit), NO_POINTS)

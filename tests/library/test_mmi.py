@@ -107,7 +107,6 @@ FIRST = "frames/S010/001_1.png"
 TABLE_FAULTS = {
     "missing value": (short_row, Lost(2, {"row without an image file": 1, SPARE: 1})),
     "empty table": (lambda made: made.table.write_bytes(b""), "needs the columns sess"),
-    "label in words": (cell(2, "anger"), Lost(2, {"unknown label": 1})),
     "no person": (cell(1, ""), Lost(2, {"row without a session or a person": 1})),
     "one frame twice": (
         cell(4, FIRST),
@@ -175,14 +174,6 @@ NO_XML = Lost(2, {"annotation that is no XML": 1})
 NO_VIEW = Lost(2, {"video whose view is not told": 1})
 SIDE = '<track view="1" filename="b.avi"/></session>'
 VIDEO_FAULTS = {
-    "annotation without a video": (
-        lambda folder: (folder / "S001-001.avi").unlink(),
-        Lost(2, {"annotation without a video": 2}),
-    ),
-    "no emotion": (
-        text(NOTE, "Emotion", "Mood"),
-        Lost(2, {"annotation with no emotion": 1}),
-    ),
     "two emotions": (
         text(NOTE, "</annotation>", '<Metatag Name="Emotion" Value="2"/></annotation>'),
         Lost(2, {"annotation with more than one emotion": 1}),
@@ -195,19 +186,11 @@ VIDEO_FAULTS = {
         text(NOTE, "\n<annotation>", '\r\n<annotation xmlns="urn:mmi">'),
         Lost(0),
     ),
-    "other emotion": (
-        text(NOTE, EMOTION, '"Emotion" Value="7"'),
-        Lost(2, {"emotion that is none of the six basic ones": 1}),
-    ),
     "broken annotation": (text(NOTE, "</annotation>", ""), NO_XML),
     "unknown encoding": (text(NOTE, '"1.0"', '"1.0" encoding="klingon"'), NO_XML),
     "empty annotation": (lambda folder: put(folder / NOTE, ""), NO_XML),
     "missing session": (lambda folder: (folder / SESSION).unlink(), NO_VIEW),
     "broken session": (text(SESSION, "</session>", ""), NO_VIEW),
-    "side view": (
-        text(SESSION, 'view="0"', 'view="1"'),
-        Lost(2, {"video that is not from the front alone": 1}),
-    ),
     # Each track names its own video; the side view stands beside the front view.
     "tracks of two videos": (text(SESSION, "</session>", SIDE), Lost(0)),
     "name without a person": (rename, Lost(2, {"video whose name tells no person": 1})),
@@ -215,10 +198,6 @@ VIDEO_FAULTS = {
     "contradicting copy": (copy(2), Lost(2, {"rows that contradict each other": 2})),
     "video cut short": (cut(0.6), Lost(1, {"unreadable image": 1})),
     "head of a video": (cut(0.02), Lost(2, {"unreadable image": 2})),
-    "text beside the videos": (
-        lambda folder: put(folder / "readme.txt", "x"),
-        Lost(0, {"file that is no image": 1}),
-    ),
 }
 
 
