@@ -120,14 +120,6 @@ def test_exact_rule_is_the_gradient_of_the_loss():
     assert_close(step.detach(), by_c)
 
 
-def test_gradcheck():
-    x, c, y = draw(6, 4, 3, seed=4)
-    assert torch.autograd.gradcheck(
-        lambda x, c: eq.separate_loss(x, c, y),
-        (x.requires_grad_(), c.requires_grad_()),
-    )
-
-
 def test_absent_class_is_pushed_but_not_pulled():
     x, c, _ = draw(seed=5)
     y = torch.zeros(len(x), dtype=torch.int64)

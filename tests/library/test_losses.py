@@ -32,9 +32,7 @@ def test_value_and_gradient_are_equations_2_to_5():
     x, c, y = draw()
     loss = SeparateLoss(5, 8, init=c)
     x.requires_grad_()
-    intra, inter = loss.parts(x, y)
-    assert abs(intra - eq.intra_loss(x, c, y)) <= 1e-12
-    assert abs(inter - eq.inter_loss(c)) <= 1e-12
+    assert abs(loss(x, y) - eq.separate_loss(x, c, y)) <= 1e-12
     eq.total_loss(x.sum() * 0, loss(x, y), 0.9).backward()
     assert (x.grad - 0.9 * eq.features_gradient(x, c, y)).abs().max() <= 1e-15
     assert torch.autograd.gradcheck(lambda z: loss(z, y), (x,))
@@ -45,6 +43,9 @@ def test_value_and_gradient_are_equations_2_to_5():
 def test_update_is_equation_8(rule, terms):
     x, c, y = draw()
     loss = SeparateLoss(5, 8, init=c, alpha=0.7, rule=rule, terms=terms)
+    pull, push = loss.parts(x, y)
+    assert abs(pull - (eq.intra_loss(x, c, y) if terms != "inter" else 0)) <= 1e-12
+    assert abs(push - (eq.inter_loss(c) if terms != "intra" else 0)) <= 1e-12
     loss.update(x.requires_grad_(), y)
     pull = eq.intra_increment(x.detach(), c, y, rule) * (terms != "inter")
     push = eq.inter_increment(c, rule) * (terms != "intra")
@@ -64,13 +65,6 @@ def test_updates_lower_the_loss_and_grow_the_centers():
         loss.update(x, y)
     assert all(b < a for a, b in itertools.pairwise(values))
     assert all(b >= a for a, b in itertools.pairwise(norms))
-
-
-def test_intra_alone_has_no_push():
-    x, c, y = draw()
-    pull, push = SeparateLoss(5, 8, init=c, terms="intra").parts(x, y)
-    assert abs(pull - eq.intra_loss(x, c, y)) <= 1e-12
-    assert push == 0
 
 
 def test_inter_alone_leaves_every_feature_alone():
@@ -194,7 +188,9 @@ def test_an_accelerator_sums_in_another_way_to_the_same_step(request):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda x, y: y.__setitem__(0, 7), "labels: 1 were out of range; 5 classes"),
+        (lambda x, y: y.__setitem__(0, 7), "labels: 1 .* 5 classes .* 0 to 4"),
+        (lambda x, y: y.__setitem__(0, -1), "labels: 1 were out of range"),
+        (lambda x, y: x.__setitem__((2, 1), math.inf), "rows held NaN or infinity"),
         (lambda x, y: x.__setitem__((2, 1), math.nan), "features: 1 rows held NaN"),
         (lambda x, y: x.__setitem__(slice(3), 0), "features: 3 rows were zero vectors"),
     ],
@@ -214,6 +210,14 @@ def test_faults_are_said_once(change, says, request):
             use(x, y)
         with pytest.raises(ValueError, match=says):
             loss.raise_on_faults()
+        loss.raise_on_faults()
+
+
+def test_faults_of_many_batches_add_up(accelerator):
+    loss, x = SeparateLoss(5, 8), torch.ones(2, 8)
+    for _ in range(3):
+        loss(x, torch.tensor([5, 0]))
+    with pytest.raises(ValueError, match="labels: 3 were out of range"):
         loss.raise_on_faults()
 
 
@@ -251,7 +255,8 @@ def test_shapes_and_arguments_are_checked():
     ]:
         with pytest.raises(ValueError, match=says):
             make()
-    assert "rule='mean'" in repr(make_loss("separate", 5, 8, rule="mean"))
+    for name in ("separate", "intra", "inter", "batch"):
+        assert "rule='mean'" in repr(make_loss(name, 5, 8, rule="mean"))
     zero = torch.zeros(5, 8)
     assert CenterLoss(5, 8)(zero, torch.arange(5)).isfinite()
 
@@ -319,9 +324,9 @@ def test_first_values():
     uniform = first_centers(7, 512, "uniform")
     assert ((uniform >= 0) & (uniform <= 1)).all()
     given = torch.randn(7, 4)
-    loss = SeparateLoss(7, 4, init=given)
-    loss.update(torch.randn(9, 4), torch.arange(9) % 7)
-    assert not torch.equal(loss.centers, given)
+    copied = first_centers(7, 4, given)
+    assert torch.equal(copied, given)
+    assert copied is not given
 
 
 @pytest.mark.parametrize(("s", "d"), [(2, 1), (3, 2), (7, 6), (7, 512), (11, 64)])
