@@ -25,19 +25,15 @@ BASIC_WORDS = {
     "AN": ("angry", "anger"),
     "DI": ("disgust", "disgusted"),
 }
-COMPOUND_WORDS = {
-    "HS": ("happily surprised",),
-    "HD": ("happily disgusted",),
-    "SF": ("sadly fearful",),
-    "SA": ("sadly angry",),
-    "SS": ("sadly surprised",),
-    "SD": ("sadly disgusted",),
-    "FA": ("fearfully angry",),
-    "FS": ("fearfully surprised",),
-    "AS": ("angrily surprised",),
-    "AD": ("angrily disgusted",),
-    "DS": ("disgustedly surprised",),
+_FIRST = {
+    "H": "happily",
+    "S": "sadly",
+    "F": "fearfully",
+    "A": "angrily",
+    "D": "disgustedly",
 }
+_SECOND = {"S": "surprised", "D": "disgusted", "F": "fearful", "A": "angry"}
+COMPOUND_WORDS = {c: (f"{_FIRST[c[0]]} {_SECOND[c[1]]}",) for c in COMPOUND_CLASSES}
 SPLIT_WORDS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("validation", "valid", "val"), "validation"),
