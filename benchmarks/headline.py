@@ -55,15 +55,7 @@ class Scale:
     workers: int = 0
 
 
-TINY = Scale(
-    images=130,
-    sizes=(32, 40),
-    width=4,
-    epochs=2,
-    batch_size=50,
-    timed_epochs=1,
-    seeds=2,
-)
+TINY = Scale(130, (32, 40), 4, epochs=2, batch_size=50, timed_epochs=1, seeds=2)
 
 
 def load_faces(scale: Scale, size: int) -> tuple[Faces, Faces, Faces]:
