@@ -2,7 +2,7 @@
 
 Two layouts are read. As the data set is given out: ``Sessions/<number>/`` with the
 video ``S001-001.avi``, ``session.xml`` with its view, and ``S001-001.xml`` with
-``<Metatag Name="Emotion" Value="4"/>``. Videos need the package av.
+``<Metatag Name="Emotion" Value="4"/>``. Videos need the extra ``fersep[video]``.
 
 Or frames that a reader took out of the videos, with a table ``frames.csv`` of one row
 for each sequence: ``session,person,emotion,neutral,peak``. The emotion is the number in
