@@ -76,6 +76,7 @@ class Miniature:
             **os.environ,
             "PYTHONPATH": str(root / "book"),
             "FERSEP_BUILD": str(root / "_build"),
+            "FERSEP_REVISION": "of the test",  # whatever happens to the real one
         }
 
     def command(self, *order: str, **environment: str) -> subprocess.CompletedProcess:
@@ -152,7 +153,7 @@ def miniature(root: Path) -> Miniature:
     (book / "index.md").write_text(INDEX)
     caption = {"name": "fig-line", "caption": "A line that goes up."}
     _chapter(book / "01_first.ipynb", FIRST, COUNT, FIGURE, caption)
-    _chapter(book / "02_second.ipynb", SECOND, "total = size + 1", "print(total)")
+    _chapter(book / "02_second.ipynb", SECOND, "total = size + 1", "print(size)")
     _chapter(book / "16_verdict.ipynb", "# 16 · Verdict", "size", "print(size)")
     return Miniature(root)
 
