@@ -4,6 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := 0.13.9
 SNAKEMAKE := 9.27.1
+MUTMUT := 3.8.1
 CORES ?= 2
 
 # Threads that spin while they wait would steal the cores from one another.
@@ -11,7 +12,7 @@ export OMP_WAIT_POLICY := PASSIVE
 # Without compiled files every kernel would compile torch again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: book test evidence env browser lab serve student lock clean help
+.PHONY: book test evidence mutants env browser lab serve student lock clean help
 
 book: env  ## run stale chapters and build the HTML (PROFILE=smoke, cpu or gpu)
 	@FERSEP_PROFILE=$(PROFILE) $(BIN)/python book/_ext/commands.py book
@@ -25,6 +26,12 @@ test: env browser  ## check the code, run units and chapters, open every page in
 evidence: env  ## run what is missing of experiments/NAME.yml (CORES=2, ARGS=-n to only say what)
 	@test -n "$(NAME)" || { echo "Name an experiment: make evidence NAME=$$(ls experiments/*.yml | xargs -n1 basename -s .yml | head -1)"; exit 1; }
 	@$(BIN)/uv tool run --quiet snakemake==$(SNAKEMAKE) -s experiments/Snakefile --cores $(CORES) --config experiment=$(NAME) $(ARGS)
+
+mutants: env  ## try every small change of the equations and losses against their tests
+	@SITE=$$($(BIN)/python -c 'import site; print(site.getsitepackages()[0])'); \
+	for step in run results; do \
+	  $(BIN)/uv tool run --quiet --python $(BIN)/python --from mutmut==$(MUTMUT) env PYTHONPATH="$$SITE" mutmut $$step; \
+	done
 
 env:  ## make .venv and install the locked packages, unless they are there
 	@set -e; if ! cat requirements.lock pyproject.toml | cmp -s - .venv/installed; then \
