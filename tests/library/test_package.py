@@ -11,16 +11,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
-#: Refuses what the extras bring, then runs what it is given.
+#: Hides what the extras bring.
 ALONE = """
 import sys
-class Refuse:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in REFUSED:
-            raise ImportError(name)
-REFUSED = {"IPython", "av", "fersep_book", "ipywidgets", "matplotlib", "nbformat",
-           "openTSNE", "pandas", "papermill", "sklearn", "yaml"}
-sys.meta_path.insert(0, Refuse())
+for name in ("IPython av fersep_book ipywidgets matplotlib nbformat openTSNE pandas "
+             "papermill sklearn yaml").split():
+    sys.modules[name] = None
 """
 
 
