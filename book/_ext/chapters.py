@@ -11,9 +11,9 @@ from typing import Any
 import nbformat
 import papermill
 import yaml
-from fersep_book.records import fits
 
 from fersep import provenance
+from fersep_book.records import fits
 
 PROFILES = ("smoke", "cpu", "gpu")
 IN_WORDS = {

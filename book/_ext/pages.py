@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 from chapters import Chapter, has_tag
+
 from fersep_book.records import RECORD_MIME
 
 # What the theme writes, and what a screen reader needs instead.

@@ -16,10 +16,10 @@ import nbformat
 import papermill
 import psutil
 from chapters import BookError, Chapter, chapters, profile, run_key
-from fersep_book import records
 from filelock import FileLock, Timeout
 
 from fersep.storage import whole_file
+from fersep_book import records
 
 #: Seconds that a chapter may take.
 WALL_CLOCK = {"smoke": 600, "cpu": 7200, "gpu": 86400}

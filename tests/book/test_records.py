@@ -323,6 +323,15 @@ def test_command_keeps_recorded_runs(tmp_path, capsys, monkeypatch):
     assert [path.read_text() for path in kept.parent.iterdir()] == [before]
 
 
+def test_command_collects_values_in_one_table(tmp_path):
+    runs = [finished(tmp_path / f"seed={k}.ipynb", float(k)) for k in (1, 2)]
+    assert main(["table", str(tmp_path / "table.csv"), *runs]) == 0
+    head, first, _, third, _ = (tmp_path / "table.csv").read_text().splitlines()
+    assert head == "run,key,mean,spread,n,unit"
+    assert first == "seed=1,accuracy.gain,1.0,0.1,3,%"
+    assert third == "seed=2,accuracy.gain,2.0,0.1,3,%"
+
+
 def test_recorded_runs_of_the_book_can_be_read():
     found = records.from_results()
     assert len(found) >= 18
