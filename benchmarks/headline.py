@@ -38,7 +38,7 @@ from fersep.data import Faces
 from fersep.training import Settings, evaluate, fit, pick_device
 from fersep.training.algorithm import prepare, train_epoch
 from fersep.training.batches import COLOR_MEAN, COLOR_STD, Feed
-from fersep.training.devices import repeatable
+from fersep.training.processes import repeatable
 
 
 @dataclass(frozen=True)

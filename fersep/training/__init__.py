@@ -6,10 +6,9 @@
 
 from fersep.training.algorithm import evaluate, fit
 from fersep.training.batches import normalize
-from fersep.training.devices import pick_device
+from fersep.training.processes import pick_device
 from fersep.training.reuse import load_or_train, run_key, train_pairs
-from fersep.training.runs import Run, initial_network
-from fersep.training.settings import Settings, learning_rate
+from fersep.training.runs import Run, Settings, initial_network, learning_rate
 
 __all__ = [
     "Run", "Settings", "evaluate", "fit", "initial_network", "learning_rate",

@@ -24,15 +24,8 @@ from fersep.losses import CenterBasedLoss, make_loss
 from fersep.models import ExpressionNet, start_in_words
 from fersep.training import checkpoints, processes
 from fersep.training.batches import Feed, normalize
-from fersep.training.devices import (
-    autocast,
-    explain_failures,
-    pick_device,
-    pick_precision,
-    repeatable,
-)
-from fersep.training.runs import Run, initial_network
-from fersep.training.settings import Settings, describe, learning_rate
+from fersep.training.processes import autocast, pick_device, pick_precision, repeatable
+from fersep.training.runs import Run, Settings, describe, initial_network, learning_rate
 
 if TYPE_CHECKING:
     from fersep.data import Faces
@@ -87,21 +80,25 @@ def fit(
     OSError
         If a checkpoint cannot be written.
     """
-    where = pick_device(device)
+    where, begun = pick_device(device), time.perf_counter()
     check_training_data(train)
-    begun = time.perf_counter()
     model, loss, optimizer, generator = prepare(train, settings, where)
     seen = Feed(train.images, train.labels, where)
     unseen = Feed(validation.images, validation.labels, where)
+    of = {**asdict(settings), "training images": train.fingerprint}
+    of["validation images"] = validation.fingerprint
     parts: dict[str, Any] = {"model": model, "loss": loss, "optimizer": optimizer}
-    of = _identify(train, validation, settings)
     history: dict[str, list[Any]] = {}
-    if checkpoint_folder and resume:
-        history, seconds = _go_back(checkpoint_folder, of, parts, generator)
-        begun -= seconds
+    if checkpoint_folder and resume and (kept := checkpoints.load(checkpoint_folder)):
+        other = f"{checkpoint_folder} holds checkpoints of another run"
+        checkpoints.raise_unless_same(other, kept["of"], of)
+        for name, part in parts.items():
+            part.load_state_dict(kept[name])
+        generator.set_state(kept["generator"])
+        history, begun = kept["history"], begun - kept["seconds"]
     network = processes.wrap_model(model, sync_batch_norm=sync_batch_norm)
     bar = _make_bar(len(history.get("softmax_loss", [])), settings, progress)
-    with repeatable(), explain_failures(settings, where, checkpoint_folder):
+    with repeatable(), checkpoints.explain_failures(checkpoint_folder, settings, where):
         for epoch in bar:
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(settings, epoch)
@@ -116,17 +113,13 @@ def fit(
                 content |= {"history": history, "seconds": time.perf_counter() - begun}
                 checkpoints.save(checkpoint_folder, epoch + 1, content)
             bar.set_postfix(validation=f"{reached['validation_accuracy']:.1f} %")
-    return Run(
-        settings,
-        _describe_data(train),
-        model.cpu().eval(),
-        loss.centers.cpu(),
-        history,
-        time.perf_counter() - begun,
-        _describe_origin(settings, where, seen, sync_batch_norm),
-        torch.stack(history.pop("centers")),
-        torch.stack(history.pop("true_centers")),
-    )
+    data: dict[str, Any] = {"name": train.name, "classes": list(train.classes)}
+    data |= {"fingerprint": train.fingerprint, "count": len(train.labels)}
+    origin = _describe_origin(settings, where, seen, sync_batch_norm)
+    model, centers = model.cpu().eval(), loss.centers.cpu()
+    seconds = time.perf_counter() - begun
+    learned, true = (torch.stack(history.pop(k)) for k in ("centers", "true_centers"))
+    return Run(settings, data, model, centers, history, seconds, origin, learned, true)
 
 
 def train_epoch(
@@ -136,25 +129,10 @@ def train_epoch(
     batches: Iterable[tuple[Tensor, Tensor, float]],
     settings: Settings,
 ) -> dict[str, float]:
-    """Train on the batches of one epoch: Algorithm 1.
+    """Train on one epoch: Algorithm 1.
 
-    Parameters
-    ----------
-    network : Module
-        Returns features and logits.
-    loss : CenterBasedLoss
-        The separate loss or a relative.
-    optimizer : Optimizer
-        Of the network.
-    batches : iterable of (images, labels, weight)
-        Of `Feed.draw_epoch`.
-    settings : Settings
-        Its ``lam`` and ``precision``.
-
-    Returns
-    -------
-    dict of str to float
-        Means over the images, as in the history of a `Run`.
+    The network returns features and logits; batches are those of `Feed.draw_epoch`.
+    Returns means over the images, as in the history of a `Run`.
     """
     where, dtype = loss.centers.device, loss.centers.dtype
     sums = torch.zeros(5, device=where, dtype=dtype)
@@ -189,21 +167,23 @@ def train_epoch(
 
 
 def measure_epoch(
-    model: ExpressionNet,
-    centers: Tensor,
-    seen: Feed,
-    unseen: Feed,
-    settings: Settings,
+    model: ExpressionNet, centers: Tensor, seen: Feed, unseen: Feed, settings: Settings
 ) -> dict[str, Any]:
-    """Measure on training images, ``seen``, and validation images, ``unseen``.
+    """Return the rest of an epoch's entry in the history, and the centers themselves.
 
-    Returns the rest of an epoch's entry in the history, and the centers themselves.
+    Features are those of training images, ``seen``; accuracies of validation images.
+    Each process passes its part of the images through the network; all get the whole.
     """
+
+    def predict(images: Tensor) -> list[Tensor]:
+        rows = _predict(model, processes.part_of(images)[0])
+        return [processes.join_parts(part, len(images)) for part in rows]
+
     s = len(centers)
     processes.share_buffers(model)
     with autocast(settings.precision, centers.device):
-        features, _ = _predict_together(model, seen.images)
-        _, logits = _predict_together(model, unseen.images)
+        features, _ = predict(seen.images)
+        _, logits = predict(unseen.images)
     labels = seen.labels.to(features.device)
     true = analysis.true_centers(features, labels, s)
     similarity = analysis.similarity_table(features, labels, true)
@@ -234,7 +214,7 @@ def evaluate(
 def _predict(
     model: ExpressionNet, images: Tensor, batch_size: int = 500
 ) -> tuple[Tensor, Tensor]:
-    """Return features and logits where the model is, in float32 at least."""
+    """As `evaluate`, but leave both where the model is."""
     where = next(model.parameters()).device
     was_training = model.training
     model.eval()
@@ -242,14 +222,6 @@ def _predict(
     model.train(was_training)
     features, logits = (torch.cat(rows) for rows in zip(*parts, strict=True))
     return _at_least_single(features), _at_least_single(logits)
-
-
-def _predict_together(model: ExpressionNet, images: Tensor) -> tuple[Tensor, Tensor]:
-    """As `_predict`, each process on its part of the images; all get the whole."""
-    part, _ = processes.part_of(images)
-    features, logits = _predict(model, part)
-    n = len(images)
-    return processes.join_parts(features, n), processes.join_parts(logits, n)
 
 
 def _at_least_single(values: Tensor) -> Tensor:
@@ -294,40 +266,6 @@ def check_training_data(train: Faces) -> None:
         )
 
 
-def _identify(train: Faces, validation: Faces, settings: Settings) -> dict[str, Any]:
-    """Return what a checkpoint must have in common with the training that takes it."""
-    return {
-        **asdict(settings),
-        "training images": train.fingerprint,
-        "validation images": validation.fingerprint,
-    }
-
-
-def _go_back(
-    folder: str | Path,
-    of: dict[str, Any],
-    parts: dict[str, Any],
-    generator: torch.Generator,
-) -> tuple[dict[str, list[Any]], float]:
-    """Go back to the newest checkpoint, if any; return history and seconds so far.
-
-    Raises ValueError if it is one of other settings or images, or none can be read.
-    """
-    content = checkpoints.load(folder)
-    if content is None:
-        return {}, 0.0
-    for name, here in of.items():
-        if (there := content["of"].get(name)) != here:
-            raise ValueError(
-                f"{folder} holds checkpoints of another run: {name} is {there!r} "
-                f"there and {here!r} here; use the same values, or another folder"
-            )
-    for name, part in parts.items():
-        part.load_state_dict(content[name])
-    generator.set_state(content["generator"])
-    return content["history"], content["seconds"]
-
-
 def _make_bar(done: int, settings: Settings, wanted: bool) -> tqdm:
     """Return a progress bar over the epochs, silent where nobody looks."""
     kernel = type(sys.stdout).__module__.startswith("ipykernel")
@@ -341,15 +279,6 @@ def _make_bar(done: int, settings: Settings, wanted: bool) -> tqdm:
         leave=False,
         mininterval=5,
     )
-
-
-def _describe_data(train: Faces) -> dict[str, Any]:
-    return {
-        "name": train.name,
-        "classes": list(train.classes),
-        "fingerprint": train.fingerprint,
-        "count": len(train.labels),
-    }
 
 
 def _describe_origin(

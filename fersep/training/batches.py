@@ -24,12 +24,7 @@ class Feed:
 
     On the device itself if they take less than half of its free memory, or are there
     already. Else they stay in the main memory, and each batch travels when it is due.
-
-    Parameters
-    ----------
-    images : Tensor, (n, 3, height, width) uint8
-    labels : Tensor, (n,) int64
-    device : torch.device
+    Images are (n, 3, height, width) uint8.
     """
 
     def __init__(self, images: Tensor, labels: Tensor, device: torch.device) -> None:
@@ -46,15 +41,9 @@ class Feed:
     ) -> Iterator[tuple[Tensor, Tensor, float]]:
         """Give the batches of an epoch in a new order, changed as drawn.
 
-        Where several processes train, each gets its part of every batch.
-
-        Parameters
-        ----------
-        batch_size : int
-            m. A last batch too small to give each process two images is left out:
-            batch norm has no spread of one image.
-        generator : torch.Generator
-            On the CPU.
+        Where several processes train, each gets its part of every batch of m. A last
+        batch too small to give each of them two images is left out: batch norm has no
+        spread of one image. The generator is on the CPU.
 
         Yields
         ------
@@ -71,21 +60,21 @@ class Feed:
             changes = draw_changes(len(batch), self.images.shape[2:], generator)
             (index, weight), (mine, _) = map(processes.part_of, (batch, changes))
             if self.resident:
-                index = _send(index, self.device)
+                index = self._send(index)
             images, labels = self.images[index], self.labels[index]
-            images, labels, mine = (
-                _send(tensor, self.device) for tensor in (images, labels, mine)
-            )
-            yield apply_draws(images, mine), labels, weight
+            images = apply_draws(self._send(images), self._send(mine))
+            yield images, self._send(labels), weight
+
+    def _send(self, tensor: Tensor) -> Tensor:
+        if self.device.type == "cuda" and tensor.device.type == "cpu":
+            tensor = tensor.pin_memory()
+        return tensor.to(self.device, non_blocking=True)
 
 
 def draw_changes(m: int, shape: Sequence[int], generator: torch.Generator) -> Tensor:
     """Draw flips, of half of m images, and shifts by up to a twelfth of their size.
 
-    Returns
-    -------
-    Tensor, (m, 3) int64
-        Flip, shift down, shift right.
+    Returns flip, shift down and shift right of each, (m, 3) int64.
     """
     most = max(shape) // 12
     flip = torch.rand(m, generator=generator) < 0.5
@@ -94,18 +83,9 @@ def draw_changes(m: int, shape: Sequence[int], generator: torch.Generator) -> Te
 
 
 def apply_draws(images: Tensor, draws: Tensor) -> Tensor:
-    """Flip and shift images as drawn, and normalize them.
+    """Flip and shift uint8 images as drawn by `draw_changes`, and normalize them.
 
-    Parameters
-    ----------
-    images : Tensor, (m, 3, height, width) uint8
-    draws : Tensor, (m, 3) int64
-        Of `draw_changes`, on the same device.
-
-    Returns
-    -------
-    Tensor, (m, 3, height, width)
-        In channels-last order. What a shift uncovers repeats the edge.
+    What a shift uncovers repeats the edge.
     """
     m, _, height, width = images.shape
     flip, down, right = draws[:, :, None].unbind(1)
@@ -123,12 +103,6 @@ def normalize(images: Tensor) -> Tensor:
     mean, std = _color_scale(images.device)
     scaled = images.float().div_(255).sub_(mean).div_(std)
     return scaled.contiguous(memory_format=torch.channels_last)
-
-
-def _send(tensor: Tensor, device: torch.device) -> Tensor:
-    if device.type == "cuda" and tensor.device.type == "cpu":
-        tensor = tensor.pin_memory()
-    return tensor.to(device, non_blocking=True)
 
 
 @cache

@@ -1,14 +1,18 @@
-"""What a training needs to go on after its process was ended: a file for each epoch."""
+"""What a training needs to go on after it was ended, and what it says when it fails."""
 
 from __future__ import annotations
 
 import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from fersep import storage
+from fersep.training.runs import Settings
 
 #: How many checkpoints stay.
 KEPT = 2
@@ -48,3 +52,40 @@ def load(folder: str | Path) -> dict[str, Any] | None:
             f"no checkpoint in {folder} can be read; delete the folder to begin again"
         )
     return None
+
+
+def raise_unless_same(what: str, there: dict[str, Any], here: dict[str, Any]) -> None:
+    """Raise ValueError about a run on the disk that was given anything else."""
+    for name, value in here.items():
+        if there.get(name) != value:
+            raise ValueError(
+                f"{what}: {name} is {there.get(name)!r} there and {value!r} here; use "
+                "the same values, or another folder"
+            )
+
+
+@contextmanager
+def explain_failures(
+    folder: str | Path | None, settings: Settings, where: torch.device
+) -> Iterator[None]:
+    """Turn what stops a training into one sentence that says what is kept."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        known = isinstance(error, torch.OutOfMemoryError | MemoryError)
+        if not (known or re.search("not enough memory|allocate", str(error))):
+            raise
+        raise MemoryError(
+            f"the {where.type} has too little memory for batch_size "
+            f"{settings.batch_size} and width {settings.width}; lower one of them, or "
+            f"image_size{_name_kept(folder)}"
+        ) from None
+    except (FloatingPointError, ValueError, OSError) as error:
+        raise type(error)(f"{error}{_name_kept(folder)}") from None
+
+
+def _name_kept(folder: str | Path | None) -> str:
+    if not folder or not (found := files(folder)):
+        return ""
+    epoch = int(found[0].stem.removeprefix("epoch-"))
+    return f"; the checkpoint of epoch {epoch} is kept in {folder}"

@@ -11,9 +11,8 @@ from pathlib import Path
 from fersep import data
 from fersep.training import checkpoints, processes
 from fersep.training.algorithm import fit
-from fersep.training.devices import pick_device
-from fersep.training.runs import Run
-from fersep.training.settings import Settings, describe
+from fersep.training.processes import pick_device
+from fersep.training.runs import Run, Settings, describe
 
 DESCRIPTION = """\
 Train one network by Algorithm 1 and save it as a folder:
@@ -64,67 +63,61 @@ def _add_settings(group: argparse._ArgumentGroup) -> None:
     entry = r"^    (\w[\w, ]*) : (.*)\n((?:        .*\n)+)"
     for names, kind, text in re.findall(entry, str(Settings.__doc__), re.MULTILINE):
         choices = kind if kind.startswith("{") else ""
-        words = " ".join(f"{text} {choices}".split())
+        words = " ".join(f"{text} {choices}".split()).replace("%", "%%")
         described |= dict.fromkeys(names.split(", "), words)
     for field in fields(Settings):
-        name, default = f"--{field.name.replace('_', '-')}", field.default
-        words = described.get(field.name, "").replace("%", "%%")
-        if default is False:
+        name, words = f"--{field.name.replace('_', '-')}", described.get(field.name, "")
+        if field.default is False:
             group.add_argument(name, action="store_true", help=words)
             continue
-        shown = "" if default is None else " (default: %(default)s)"
-        kind = KINDS.get(field.name, type(default))
+        words += "" if field.default is None else " (default: %(default)s)"
+        kind = KINDS.get(field.name, type(field.default))
         group.add_argument(
-            name, type=kind, default=default, help=words + shown, metavar="X"
+            name, type=kind, default=field.default, help=words, metavar="X"
         )
 
 
 def run(order: argparse.Namespace) -> int:
     """Train as ordered, save the run, and say what came out; return 0.
 
-    Raises
-    ------
-    ValueError, OSError, FloatingPointError, MemoryError
-        One sentence that says what is wrong and what is kept.
+    What is wrong, and what is kept, is one sentence: a ValueError, OSError,
+    FloatingPointError or MemoryError.
     """
-    settings = Settings(
-        **{field.name: getattr(order, field.name) for field in fields(Settings)}
-    )
+    given = vars(order)
+    settings = Settings(**{field.name: given[field.name] for field in fields(Settings)})
     out = Path(order.out)
+    unfinished = out.with_name(f"{out.name}.checkpoints")
     with processes.join(pick_device(order.device)) as device:
         first = processes.rank() == 0
         if out.exists() and order.resume:
-            check_same_settings(out, settings)
+            other, there = f"{out} is a finished run", asdict(Run.load(out).settings)
+            checkpoints.raise_unless_same(other, there, asdict(settings))
+            said = f"{out} is finished already"
+        else:
+            run = _train(order, settings, str(device), out, unfinished)
             if first:
-                print(f"{out} is finished already")
-            return 0
-        run = _train(order, out, settings, str(device), first)
-        if first:
-            run.save(out)
-            shutil.rmtree(_unfinished(out), ignore_errors=True)
+                run.save(out)
+                shutil.rmtree(unfinished, ignore_errors=True)
             accuracy = run.history["validation_accuracy"][-1]
-            print(f"{out}: validation accuracy {accuracy:.2f} %, {run.seconds:.0f} s")
+            said = f"{out}: validation accuracy {accuracy:.2f} %, {run.seconds:.0f} s"
+        if first:
+            print(said)
     return 0
 
 
 def _train(
-    order: argparse.Namespace, out: Path, settings: Settings, device: str, first: bool
+    order: argparse.Namespace, settings: Settings, device: str, out: Path, kept: Path
 ) -> Run:
     if out.exists():
         raise FileExistsError(f"{out} exists; choose a new name, or delete it first")
-    if checkpoints.files(_unfinished(out)) and not order.resume:
+    if checkpoints.files(kept) and not order.resume:
         raise FileExistsError(
-            f"{_unfinished(out)} holds checkpoints of an unfinished run; give --resume "
-            "to go on with it, or delete the folder"
+            f"{kept} holds checkpoints of an unfinished run; give --resume to go on "
+            "with it, or delete the folder"
         )
-    train, validation, _ = data.load_splits(
-        order.data,
-        order.root or None,
-        size=order.size,
-        image_size=order.image_size,
-        difficulty=order.difficulty,
-    )
-    if first:
+    images = {key: vars(order)[key] for key in ("size", "image_size", "difficulty")}
+    train, validation, _ = data.load_splits(order.data, order.root or None, **images)
+    if first := processes.rank() == 0:
         print(
             f"{len(train.labels)} training images of {train.name}, "
             f"{processes.world_size()} process(es) on {device.partition(':')[0]}: "
@@ -137,22 +130,7 @@ def _train(
         settings,
         device=device,
         progress=first,
-        checkpoint_folder=_unfinished(out),
+        checkpoint_folder=kept,
         resume=order.resume,
         sync_batch_norm=order.sync_batch_norm,
     )
-
-
-def _unfinished(out: Path) -> Path:
-    return out.with_name(f"{out.name}.checkpoints")
-
-
-def check_same_settings(folder: Path, settings: Settings) -> None:
-    """Raise ValueError if a saved run is one of other settings."""
-    there = asdict(Run.load(folder).settings)
-    for name, value in asdict(settings).items():
-        if there[name] != value:
-            raise ValueError(
-                f"{folder} is a finished run with {name} {there[name]!r}, not "
-                f"{value!r}; choose a new name"
-            )

@@ -1,7 +1,8 @@
-"""Several processes that train one network together, started by ``torchrun``.
+"""Where a training computes: its device, and the processes that share its batches.
 
-Every process draws the same order of images and takes its own part of each batch. All
-functions here also work in a single process, where they change nothing.
+``torchrun`` starts several processes, each with a device of its own. Every one draws
+the same order of images and takes its own part of each batch. In a single process the
+functions for several change nothing.
 """
 
 from __future__ import annotations
@@ -18,6 +19,52 @@ from torch.nn.parallel import DistributedDataParallel
 from fersep.losses.base import several_processes
 
 
+def pick_device(name: str = "auto") -> torch.device:
+    """Return the device of that name; "auto" is a GPU when there is one.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown or the device is not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    kind, _, number = name.partition(":")
+    if kind not in ("cpu", "cuda") or not (number.isdecimal() or kind == name):
+        raise ValueError(f"device must be auto, cpu or cuda; got {name!r}")
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise ValueError(
+            "device=cuda was asked for but torch sees no GPU; use device=auto or "
+            "device=cpu, or install a driver that torch supports"
+        )
+    return torch.device(name)
+
+
+def pick_precision(precision: str, where: torch.device) -> str:
+    """Return the precision of a network; "auto" is bfloat16 on a GPU."""
+    if precision == "auto":
+        return "bfloat16" if where.type == "cuda" else "float32"
+    return precision
+
+
+def autocast(precision: str, where: torch.device) -> torch.autocast:
+    """Return the context in which a network computes."""
+    mixed = pick_precision(precision, where) == "bfloat16"
+    return torch.autocast(where.type, torch.bfloat16, enabled=mixed)
+
+
+@contextmanager
+def repeatable() -> Iterator[None]:
+    """Let cuDNN use only what gives the same numbers twice."""
+    cudnn = torch.backends.cudnn
+    before = cudnn.deterministic, cudnn.benchmark
+    cudnn.deterministic, cudnn.benchmark = True, False
+    try:
+        yield
+    finally:
+        cudnn.deterministic, cudnn.benchmark = before
+
+
 def rank() -> int:
     """Return the number of this process; 0 where there is only one."""
     return dist.get_rank() if several_processes() else 0
@@ -32,12 +79,8 @@ def world_size() -> int:
 def join(device: torch.device) -> Iterator[torch.device]:
     """Join the processes that ``torchrun`` started; give the device of this one.
 
-    NCCL connects GPUs, gloo CPUs. Without ``torchrun`` nothing happens.
-
-    Raises
-    ------
-    ValueError
-        If there are more processes than GPUs on this machine.
+    NCCL connects GPUs, gloo CPUs. Without ``torchrun`` nothing happens. More processes
+    than GPUs on this machine are a ValueError.
     """
     if "WORLD_SIZE" not in os.environ:
         yield device
@@ -73,12 +116,7 @@ def wrap_model(model: nn.Module, *, sync_batch_norm: bool = False) -> nn.Module:
     """Wrap a model so that its gradients are those of all processes.
 
     The statistics of batch norm stay those of each process's part of the batch, unless
-    ``sync_batch_norm`` joins them.
-
-    Raises
-    ------
-    ValueError
-        If they are to be joined without GPUs.
+    ``sync_batch_norm`` joins them; without GPUs that is a ValueError.
     """
     if sync_batch_norm and next(model.parameters()).device.type != "cuda":
         raise ValueError(

@@ -6,13 +6,13 @@ import hashlib
 import json
 import shutil
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fersep import provenance, storage
 from fersep.training.algorithm import fit
-from fersep.training.runs import Run
-from fersep.training.settings import Settings
+from fersep.training.runs import Run, Settings
 
 if TYPE_CHECKING:
     from fersep.data import Faces
@@ -107,12 +107,7 @@ def train_pairs(
     ValueError
         If n_seeds is below 1, λ is 0, or the saved run saw other images.
     """
-
-    def load(wanted: Settings) -> Run:
-        return load_or_train(
-            train, validation, wanted, device=device, progress=progress
-        )
-
+    load = partial(load_or_train, train, validation, device=device, progress=progress)
     if n_seeds < 1:
         raise ValueError(f"n_seeds must be at least 1, got {n_seeds}")
     if run:

@@ -44,7 +44,7 @@ def test_it_writes_a_run_and_goes_on_after_a_stop(build, capsys, monkeypatch):
     assert main([*order, "--resume"]) == 0
     assert "is finished already" in capsys.readouterr().out
     assert main([*order, "--resume", "--seed", "1"]) == 1
-    assert "is a finished run with seed 0, not 1" in capsys.readouterr().err
+    assert "is a finished run: seed is 0 there and 1 here" in capsys.readouterr().err
 
     order[order.index(str(build / "whole"))] = str(build / "again")
     rate = algorithm.learning_rate
