@@ -77,8 +77,8 @@ def code_key(*modules: str) -> str:
 def reached_files(modules: Iterable[str]) -> set[Path]:
     """Return the files of modules and of all that they import from their own packages.
 
-    A JSON file that a module names, and that lies beside it, is among them. Imports are
-    absolute in this project; a relative one is not followed.
+    A JSON or TOML file that a module names, and that lies beside it, is among them.
+    Imports are absolute in this project; a relative one is not followed.
     """
     waiting = list(modules)
     own = {name.partition(".")[0] for name in waiting}
@@ -127,7 +127,7 @@ def _read(code: str) -> _Source:
     return _Source(
         ast.unparse(tree),
         (*imports, *(text for text in texts if text.startswith("fersep."))),
-        tuple(text for text in texts if text.endswith(".json")),
+        tuple(text for text in texts if text.endswith((".json", ".toml"))),
     )
 
 

@@ -4,9 +4,9 @@ Images are uint8 tensors (n, 3, size, size), labels int64, classes in the paper'
 Splits are disjoint by group: a person, and images that are nearly the same, stand on
 one side only.
 
-The module of a set of photographs has a `Card` named ``CARD``, the numbers of images
-``PUBLISHED`` (data set -> split -> class), and ``list_images(name, root)``, which
-returns a `Listing` before any image is opened. All else is done the same way for all.
+What is known of each without its files stands in ``cards.toml``. The module of a set of
+photographs has ``list_images(name, root)``, which returns a `Listing` before any image
+is opened. All else is done the same way for all.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-from fersep.data.classes import BASIC_CLASSES, COMPOUND_CLASSES
-from fersep.data.files import check_root
+from fersep.data.cards import BASIC_CLASSES, COMPOUND_CLASSES, Card, card
 from fersep.data.images import open_photographs
 from fersep.data.photographs import Photographs
-from fersep.data.types import SPLITS, Card, DataError, Faces
+from fersep.data.types import SPLITS, DataError, Faces
 
 __all__ = [
     "BASIC_CLASSES", "COMPOUND_CLASSES", "NAMES", "SPLITS", "Card", "DataError",
-    "Faces", "Photographs", "is_rendered", "load", "load_splits", "survey", "whole",
+    "Faces", "Photographs", "card", "is_rendered", "load", "load_splits", "survey",
+    "whole",
 ]  # fmt: skip
 
 #: Data set -> the module that loads it.
@@ -93,10 +93,8 @@ def _load(
     if is_rendered(name):
         module = import_module(NAMES[name])
         return [module.load(name, root or None, split, **options) for split in splits]
-    photographs = survey(name, root, options.get("image_size", 48))
-    return photographs.make_splits(
-        splits, options.get("size", 0), options.get("seed", 0)
-    )
+    found = survey(name, root, options.get("image_size", 48))
+    return found.make_splits(splits, options.get("size", 0), options.get("seed", 0))
 
 
 def _check_options(name: str, options: dict[str, Any]) -> None:
@@ -179,7 +177,14 @@ def survey(name: str, root: str | Path | None, image_size: int = 48) -> Photogra
     if name not in NAMES or is_rendered(name):
         known = ", ".join(n for n in NAMES if not is_rendered(n))
         raise DataError(f"a set of photographs is one of {known}; got {name!r}")
-    module = import_module(NAMES[name])
-    folder = check_root(name, root)
-    listing = module.list_images(name, folder)
-    return open_photographs(name, folder, listing, module.CARD, image_size)
+    if not root:
+        raise DataError(
+            f"{name} needs root, the folder that holds its files: -p root FOLDER"
+        )
+    folder = Path(root).expanduser()
+    if not folder.is_dir():
+        raise DataError(
+            f"root {root} is no folder; give the folder that holds the files of {name}"
+        )
+    listing = import_module(NAMES[name]).list_images(name, folder)
+    return open_photographs(name, folder, listing, image_size)

@@ -18,10 +18,16 @@ from typing import Any
 
 import numpy as np
 
-from fersep.data.classes import BASIC_CLASSES, counts
-from fersep.data.files import Files, merge_rows, no_file_reason
-from fersep.data.rows import finite_numbers, make_listing, read_code, read_rows, skip
-from fersep.data.types import Card, Counts, DataError, Listing, Photo, Skipped
+from fersep.data.files import Files, no_file_reason
+from fersep.data.rows import (
+    Said,
+    finite_numbers,
+    merge_rows,
+    read_code,
+    read_rows,
+    skip,
+)
+from fersep.data.types import DataError, Listing, Photo, Skipped
 
 #: Label in the files -> class. Anger and disgust stand the other way round than in the
 #: paper.
@@ -32,34 +38,6 @@ UNUSED = {
     9: "labeled as uncertain",
     10: "labeled as no face",
 }
-
-#: The paper's seven classes: 283,901 and 3,500 images.
-PUBLISHED: dict[str, Counts] = {
-    "affectnet": counts(
-        BASIC_CLASSES,
-        train=(74874, 134415, 25459, 14090, 6378, 24882, 3803),
-        test=(500,) * 7,
-    )
-}
-
-CARD = Card(
-    name="AffectNet",
-    source="mohammadmahoor.com, University of Denver",
-    people="Hundreds of thousands of people on photographs from the web; who they are "
-    "is not told.",
-    consent="None is documented: the photographs were found by search engines.",
-    license="For research only, not to be passed on; an agreement signed by a "
-    "professor or the head of a laboratory is sent with a request form, students ask "
-    "through their supervisor",
-    labels="The impression of one trained person per face; where two labeled the same "
-    "face, they agreed on about three of five.",
-    biases="Found by words of emotion in six languages; nearly half of the training "
-    "faces are happy, one in seventy-five shows disgust; the test faces are "
-    "balanced, the training faces are not.",
-    citation="Mollahosseini, Hasani and Mahoor, AffectNet: a database for facial "
-    "expression, valence, and arousal computing in the wild, IEEE Transactions on "
-    "Affective Computing 10(1), 2019",
-)
 
 LISTS = {"training.csv": "train", "validation.csv": "test"}
 SETS = {"train_set": "train", "val_set": "test"}
@@ -75,13 +53,7 @@ COLUMNS = (*NEEDED[:5], "facial_landmarks", "expression", "valence", "arousal")
 
 
 def list_images(name: str, root: Path) -> Listing:
-    """Find the images of either release.
-
-    Raises
-    ------
-    DataError
-        If the folder holds neither release, both, or no usable image.
-    """
+    """Find the images of either release; a folder that holds both is refused."""
     places = (root / "Manually_Annotated_file_lists", root)
     tables = (place / file for place in places for file in LISTS)
     table = next(filter(Path.is_file, tables), None)
@@ -102,16 +74,14 @@ def list_images(name: str, root: Path) -> Listing:
             "train_set; give the folder of AffectNet that holds one of them"
         )
     nothing = f"{root} has no usable image of AffectNet"
-    return make_listing(
-        photos, BASIC_CLASSES, skipped, PUBLISHED[name], nothing=nothing
-    )
+    return Listing(photos, skipped, nothing, "give the folder as it was unpacked")
 
 
 def _list_first(root: Path, lists: Path, skipped: Skipped) -> list[Photo]:
     folders = [root / place for place in PHOTOGRAPHS]
     folder = next(filter(Path.is_dir, folders), folders[0])
     files = Files(folder, root, skipped, advice="unpack the images of AffectNet there")
-    said: dict[tuple[str, float, float, float, float], list[Any]] = {}
+    said: Said[tuple[Any, ...], tuple[str, str]] = defaultdict(list)
     for table in filter(Path.is_file, (lists / file for file in LISTS)):
         for number, cells in read_rows(table, NEEDED, COLUMNS):
             row = f"{table.name} line {number}"
@@ -131,8 +101,8 @@ def _list_first(root: Path, lists: Path, skipped: Skipped) -> list[Photo]:
             if not skip(skipped, row, reasons):
                 face = (image, x, y, x + width, y + height)
                 fact = (CODES[code], LISTS[table.name])
-                said.setdefault(face, []).append((row, fact))
-    skipped["image file without a row"].extend(files.not_found())
+                said[face].append((row, fact))
+    skipped["image file without a row"] += files.not_found()
     return [
         Photo(files.paths[image], code, image, split, tuple(box))
         for (image, *box), (code, split) in merge_rows(said, skipped).items()
@@ -154,11 +124,11 @@ def _list_newer(root: Path, place: str, skipped: Skipped) -> list[Photo]:
         }
         if not skip(skipped, row, reasons):
             photos.append(Photo(path, CODES[code], row, SETS[place]))
-    skipped["annotation without an image file"].extend(
+    skipped["annotation without an image file"] += [
         f"{place}/annotations/{note}"
         for note in notes.not_found()
         if note.lower().endswith("_exp.npy")
-    )
+    ]
     return photos
 
 

@@ -21,38 +21,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fersep.data.classes import BASIC_CLASSES, counts
-from fersep.data.files import SUFFIXES, Files, below, merge_rows
+from fersep.data.files import SUFFIXES, Files, below
 from fersep.data.images import square_image
-from fersep.data.rows import make_listing, read_code, skip
-from fersep.data.types import Array, Card, Counts, Listing, Photo, Skipped
+from fersep.data.rows import Said, merge_rows, read_code, skip
+from fersep.data.types import Array, Listing, Photo, Skipped
 
 #: Label in the files -> class. 0 would be neutral, and no sequence has it.
 CODES = {1: "AN", 3: "DI", 4: "FE", 5: "HA", 6: "SA", 7: "SU"}
 CONTEMPT = 2
-
-#: One neutral frame for each of the 309 sequences.
-PUBLISHED: dict[str, Counts] = {
-    "ck_plus": counts(BASIC_CLASSES, all=(309, 69, 28, 83, 25, 45, 59))
-}
-
-CARD = Card(
-    name="CK+ (extended Cohn-Kanade)",
-    source="jeffcohn.net, University of Pittsburgh and Carnegie Mellon University",
-    people="123 adults of 18 to 50 years, two thirds of them women, filmed from the "
-    "front in a laboratory",
-    consent="They took part in a study and were filmed for research; pictures of some "
-    "of them may be printed, of the others not.",
-    license="For research only, not to be passed on; a signed agreement is sent to the "
-    "authors, who answer with a link",
-    labels="The expression a person was asked to pose, kept where the muscles moved as "
-    "the coding manual says; not what the person felt.",
-    biases="Posed, frontal, evenly lit; 81 of 100 people are Euro-American; two frames "
-    "of one sequence show the same person seconds apart.",
-    citation="Lucey, Cohn, Kanade, Saragih, Ambadar and Matthews, The extended "
-    "Cohn-Kanade dataset (CK+): a complete dataset for action unit and "
-    "emotion-specified expression, CVPR workshops 2010",
-)
 
 #: Folder -> folder of the archive it may stand in.
 FOLDERS = {
@@ -76,13 +52,7 @@ Square = tuple[float, float, float, float]
 
 
 def list_images(name: str, root: Path) -> Listing:
-    """Find the first frame and the peak of each labeled sequence, and their points.
-
-    Raises
-    ------
-    DataError
-        If a folder is missing or no sequence can be used.
-    """
+    """Find the first frame and the peak of each labeled sequence, and their points."""
     skipped: Skipped = defaultdict(list)
     frames = _by_frame("cohn-kanade-images", root, skipped, SUFFIXES, r"\.\w+")
     notes = _by_frame("Emotion", root, skipped, {".txt"}, "_emotion.txt")
@@ -94,15 +64,9 @@ def list_images(name: str, root: Path) -> Listing:
         row = below(root, frames[frame])
         if not skip(skipped, row, {"frame without its 68 points": square is None}):
             photos.append(Photo(frames[frame], code, frame[0], part=square))
-    return make_listing(
-        photos,
-        BASIC_CLASSES,
-        skipped,
-        PUBLISHED[name],
-        read_face,
-        nothing=f"{root} has no sequence of CK+ that can be used",
-        advice=f"give the folder that holds {', '.join(FOLDERS)} as they were unpacked",
-    )
+    nothing = f"{root} has no sequence of CK+ that can be used"
+    advice = f"give the folder that holds {', '.join(FOLDERS)} as they were unpacked"
+    return Listing(photos, skipped, nothing, advice, read=read_face)
 
 
 def _by_frame(
@@ -131,14 +95,14 @@ def _label_frames(
     frames: dict[Frame, Path], notes: dict[Frame, Path], root: Path, skipped: Skipped
 ) -> list[tuple[Frame, str]]:
     """Return the first frame of each sequence as neutral, its peak as labeled."""
-    sequences: dict[tuple[str, str], list[Frame]] = {}
+    sequences: dict[tuple[str, str], list[Frame]] = defaultdict(list)
     for frame in sorted(frames):
-        sequences.setdefault(frame[:2], []).append(frame)
-    said: dict[tuple[str, str], list[tuple[str, tuple[Frame, int]]]] = {}
+        sequences[frame[:2]].append(frame)
+    said: Said[tuple[str, str], tuple[Frame, int]] = defaultdict(list)
     for frame, note in notes.items():
         row, code = below(root, note), read_code(note.read_bytes())
         if not skip(skipped, row, {"annotation that is not one number": code < 0}):
-            said.setdefault(frame[:2], []).append((row, (frame, code)))
+            said[frame[:2]].append((row, (frame, code)))
     used: list[tuple[Frame, str]] = []
     for sequence, (peak, code) in merge_rows(said, skipped).items():
         row = said[sequence][0][0]
@@ -153,13 +117,13 @@ def _label_frames(
         if not skip(skipped, row, {"peak without a frame before it": first == peak}):
             used.append((first, "NE"))
         used.append((peak, CODES[code]))
-        skipped["frame that is neither the first nor the peak"].extend(
+        skipped["frame that is neither the first nor the peak"] += [
             below(root, frames[frame])
             for frame in sequences[sequence]
             if frame not in (first, peak)
-        )
+        ]
     unlabeled = sequences.keys() - {frame[:2] for frame in notes}
-    skipped["sequence without a label"].extend(map("/".join, sorted(unlabeled)))
+    skipped["sequence without a label"] += map("/".join, sorted(unlabeled))
     return used
 
 

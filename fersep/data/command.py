@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
+import subprocess
 import sys
 import textwrap
 import warnings
@@ -12,13 +14,18 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import asdict
-from importlib import import_module
+from pathlib import Path
 from typing import Any
 
-from fersep import data
-from fersep.data import NAMES, SPLITS, DataError, fetch, is_rendered
-from fersep.data.classes import BASIC_CLASSES, COMPOUND_CLASSES
-from fersep.data.types import Counts
+from fersep import data, storage
+from fersep.data import NAMES, SPLITS, DataError, card, is_rendered
+from fersep.data.cards import (
+    BASIC_CLASSES,
+    COMPOUND_CLASSES,
+    PUBLISHED,
+    SOURCES,
+    Counts,
+)
 
 #: Names shown of the files left out for one reason.
 SHOWN = 3
@@ -37,7 +44,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     one.add_argument("root", help="the folder that holds the files")
     one.add_argument("--json", action="store_true", help="for machines; names all")
     get = actions.add_parser("get", help="bring the set that may be copied, by git")
-    get.add_argument("name", help=", ".join(fetch.SOURCES))
+    get.add_argument("name", help=", ".join(SOURCES))
     get.add_argument("root", help="the folder to make")
 
 
@@ -48,7 +55,7 @@ def run(order: Namespace) -> int:
         print(json.dumps(rows, indent=1) if order.json else write_list(rows))
         return 0
     if order.action == "get":
-        new = fetch.fetch(order.name, order.root)
+        new = get(order.name, order.root)
         print(
             f"{order.root} {'now holds' if new else 'already held'} {order.name}, "
             "verified by git; look at it with\n"
@@ -70,18 +77,17 @@ def describe_all() -> list[dict[str, Any]]:
     """Return what is known of each data set, before any folder is given."""
     rows = []
     for name in NAMES:
-        module = import_module(NAMES[name])
         compound = name.endswith("compound")
         classes = COMPOUND_CLASSES if compound else BASIC_CLASSES
-        get = f"python -m fersep data get {name} FOLDER"
+        way = f"python -m fersep data get {name} FOLDER"
         rows.append(
             {
                 "name": name,
                 "classes": None if name == "folder" else list(classes),
-                "published": getattr(module, "PUBLISHED", {}).get(name, {}),
+                "published": PUBLISHED.get(name, {}),
                 "needs_root": not is_rendered(name),
-                "get": get if name in fetch.SOURCES else None,
-                "card": asdict(module.CARD),
+                "get": way if name in SOURCES else None,
+                "card": asdict(card(name)),
             }
         )
     return rows
@@ -98,14 +104,14 @@ def write_list(rows: list[dict[str, Any]]) -> str:
         classes = str(len(row["classes"])) if row["classes"] else "yours"
         root = "needed" if row["needs_root"] else "none"
         table.append([row["name"], classes, ", ".join(images) or unknown, root])
-        card = row["card"]
+        its = row["card"]
         facts = {
-            "from": card["source"],
-            "license": card["license"],
+            "from": its["source"],
+            "license": its["license"],
             "get it": row["get"],
-            "people": card["people"],
-            "consent": card["consent"],
-            "pages": "may be shown" if card["redistributable"] else "not to be shown",
+            "people": its["people"],
+            "consent": its["consent"],
+            "pages": "may be shown" if its["redistributable"] else "not to be shown",
         }
         text = [_wrap(words, f"  {key:<8}") for key, words in facts.items() if words]
         cards.setdefault("\n".join(text), []).append(row["name"])
@@ -114,18 +120,10 @@ def write_list(rows: list[dict[str, Any]]) -> str:
 
 
 def check(name: str, root: str) -> dict[str, Any]:
-    """Survey a folder and try to load it.
+    """Survey a folder and try to load it; `DataError` if nothing can be counted.
 
-    Returns
-    -------
-    dict
-        What `fersep.data.survey` finds, how it differs from what is published, and
-        whether the folder can be used, in plain values.
-
-    Raises
-    ------
-    DataError
-        If nothing can be counted.
+    Return what `fersep.data.survey` finds, how it differs from what is published, and
+    whether the folder can be used, in plain values.
     """
     problem = None
     # The progress goes where it cannot come between what machines read.
@@ -151,19 +149,18 @@ def check(name: str, root: str) -> dict[str, Any]:
         "on_both_sides": found.shared,
         # Unreadable images are named under skipped.
         "notes": [note for note in notes if note not in told],
-        "card": asdict(found.card),
+        "card": asdict(card(name)),
     }
 
 
 def _differences(found: Counts, published: Counts) -> dict[str, dict[str, int]]:
     """Return found minus published, of each split and class where they differ."""
-    lacks = {}
+    lacks: dict[str, dict[str, int]] = {}
     for split, row in published.items():
-        here = found.get(split, {})
-        lacks[split] = {
-            c: here.get(c, 0) - n for c, n in row.items() if here.get(c, 0) != n
-        }
-    return {split: row for split, row in lacks.items() if row}
+        for c, n in row.items():
+            if more := found.get(split, {}).get(c, 0) - n:
+                lacks.setdefault(split, {})[c] = more
+    return lacks
 
 
 def write_check(facts: dict[str, Any]) -> str:
@@ -211,6 +208,70 @@ def _write_skipped(skipped: dict[str, list[str]]) -> str:
         lines += [f"      {name[:76]}" for name in names[:SHOWN]]
         lines += ["      …"] if len(names) > SHOWN else []
     return "\n".join(lines)
+
+
+def get(name: str, root: str) -> bool:
+    """Bring an open data set into a new folder, whole; False if it is there already.
+
+    `DataError` if the set is not open, the folder holds something else, git is missing
+    or the commit cannot be had. Git verifies every file.
+    """
+    if name not in SOURCES:
+        raise DataError(_why_not(name))
+    url, commit = SOURCES[name]["url"], SOURCES[name]["commit"]
+    folder = Path(root).expanduser()
+    if shutil.which("git") is None:
+        raise DataError(
+            "git is missing, and it brings and verifies the images; install it first"
+        )
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+    if folder.exists() or folder.is_symlink():
+        if _git(folder, "diff", "--quiet", commit).returncode:
+            raise DataError(
+                f"{folder} is there and is not commit {commit[:8]} of {url}, whole and "
+                "unchanged; give a folder that does not exist yet"
+            )
+        return False
+    fetch = ("fetch", "--depth=1", url, commit)
+    with storage.whole_folder(folder) as part:
+        for order in (("init", "--quiet"), fetch, ("checkout", "--quiet", commit)):
+            done = _git(part, *order)
+            if done.returncode:
+                words = (done.stderr or "it says why above").strip().splitlines()
+                raise DataError(
+                    f"git could not bring {url} ({words[-1]}); check the network and "
+                    "try again, nothing was left behind"
+                )
+    return True
+
+
+def _why_not(name: str) -> str:
+    if name not in NAMES:
+        return f"get knows {', '.join(SOURCES)}; got {name!r}"
+    if is_rendered(name):
+        return f"{name} is drawn by this library; it needs no files"
+    its = card(name)
+    return (
+        f"{name} may not be copied freely, so only you can get it: {its.source}; "
+        f"{its.license[0].lower()}{its.license[1:]}"
+    )
+
+
+def _git(folder: Path, *order: str) -> subprocess.CompletedProcess[str]:
+    """Run git on a folder and no other; a fetch shows its progress on a terminal."""
+    here = (f"--git-dir={folder / '.git'}", f"--work-tree={folder}")
+    slow = ("-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=60")
+    shown = order[0] == "fetch" and sys.stderr.isatty()
+    return subprocess.run(
+        ["git", *here, *slow, *order],
+        stdout=subprocess.DEVNULL,
+        stderr=None if shown else subprocess.PIPE,
+        text=True,
+        errors="replace",
+        env=os.environ | {"GIT_TERMINAL_PROMPT": "0"},  # never wait for a password
+        check=False,
+    )
 
 
 def _align(rows: Sequence[Sequence[str]], right: bool = False) -> str:

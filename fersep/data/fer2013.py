@@ -15,43 +15,16 @@ import numpy as np
 from PIL import Image
 
 from fersep.data import folder
-from fersep.data.classes import BASIC_CLASSES, counts
+from fersep.data.cards import BASIC_CLASSES, PUBLISHED
 from fersep.data.images import square_image
-from fersep.data.rows import make_listing, read_code, skip
-from fersep.data.types import Array, Card, Counts, DataError, Listing, Photo, Skipped
+from fersep.data.rows import read_code, skip
+from fersep.data.types import Array, DataError, Listing, Photo, Skipped
 
 #: Label in the table -> class.
 CODES = {0: "AN", 1: "DI", 2: "FE", 3: "HA", 4: "SA", 5: "SU", 6: "NE"}
 
 #: Usage in the table -> split. Public and private test images stay apart.
 USAGE = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
-
-#: 28,709, 3,589 and 3,589 images.
-PUBLISHED: dict[str, Counts] = {
-    "fer2013": counts(
-        BASIC_CLASSES,
-        train=(4965, 7215, 4830, 3171, 4097, 3995, 436),
-        validation=(607, 895, 653, 415, 496, 467, 56),
-        test=(626, 879, 594, 416, 528, 491, 55),
-    )
-}
-
-CARD = Card(
-    name="FER2013",
-    source="the competition Challenges in Representation Learning: Facial Expression "
-    "Recognition, kaggle.com, 2013",
-    people="Tens of thousands of people on photographs from the web; who they are is "
-    "not told.",
-    consent="None is documented: the photographs were found by a search engine.",
-    license="The rules of the competition, to be accepted on its page, where the table "
-    "is then downloaded",
-    labels="The word the photograph was searched by, afterwards looked over by people; "
-    "many labels are wrong: people agree with about two of three.",
-    biases="What a search engine finds for words of emotion; few faces of disgust; "
-    "pictures that are nearly the same stand on both sides of the splits.",
-    citation="Goodfellow et al., Challenges in representation learning: a report on "
-    "three machine learning contests, Neural Networks 64, 2015",
-)
 
 TABLES = ("fer2013.csv", "icml_face_data.csv")
 COLUMNS = ("emotion", "pixels", "usage")
@@ -60,17 +33,11 @@ SIDE = 48
 
 
 def list_images(name: str, root: Path) -> Listing:
-    """Find the images of the table, else of the folders.
-
-    Raises
-    ------
-    DataError
-        If none of the layouts is found, or the table has no usable row.
-    """
+    """Find the images of the table, else of the folders."""
     homes = (root, root / "fer2013")
     for table in (home / file for home in homes for file in TABLES):
         if table.is_file():
-            return _from_table(name, root, table)
+            return _from_table(root, table)
     for home in homes:
         if (home / "train").is_dir() and (home / "test").is_dir():
             return _from_folders(name, home)
@@ -98,7 +65,7 @@ def _from_folders(name: str, root: Path) -> Listing:
     return replace(listing, published={"train": train, "test": tests})
 
 
-def _from_table(name: str, root: Path, table: Path) -> Listing:
+def _from_table(root: Path, table: Path) -> Listing:
     if not table.resolve().is_relative_to(root.resolve()):
         raise DataError(f"{table} is a link that leaves the root; copy the table there")
     skipped: Skipped = defaultdict(list)
@@ -124,15 +91,8 @@ def _from_table(name: str, root: Path, table: Path) -> Listing:
             if not skip(skipped, f"{row}: {label}, {usage}", reasons):
                 part = (place + line.index(pixels), len(pixels))
                 photos.append(Photo(table, CODES[code], row, USAGE[usage], part, row))
-    return make_listing(
-        photos,
-        BASIC_CLASSES,
-        skipped,
-        PUBLISHED[name],
-        read_pixels,
-        nothing=f"{table} has no usable row",
-        advice="get the table anew",
-    )
+    nothing = f"{table} has no usable row"
+    return Listing(photos, skipped, nothing, "get the table anew", read=read_pixels)
 
 
 def _find_columns(table: Path, line: str) -> list[str]:

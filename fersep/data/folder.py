@@ -11,63 +11,26 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
-from fersep.data.classes import BASIC_CLASSES, COMPOUND_CLASSES
-from fersep.data.files import SUFFIXES, Files, leaves, merge_rows
-from fersep.data.rows import make_listing, read_rows, skip
-from fersep.data.types import SPLITS, Card, DataError, Listing, Photo, Skipped
+from fersep.data.cards import WORDS
+from fersep.data.files import SUFFIXES, Files, leaves
+from fersep.data.rows import Said, merge_rows, read_rows, skip
+from fersep.data.types import SPLITS, DataError, Listing, Photo, Skipped
 
-BASIC_WORDS = {
-    "NE": ("neutral",),
-    "HA": ("happy", "happiness", "joy"),
-    "SA": ("sad", "sadness"),
-    "SU": ("surprise", "surprised"),
-    "FE": ("fear", "fearful", "afraid"),
-    "AN": ("angry", "anger"),
-    "DI": ("disgust", "disgusted"),
-}
-_FIRST = {
-    "H": "happily",
-    "S": "sadly",
-    "F": "fearfully",
-    "A": "angrily",
-    "D": "disgustedly",
-}
-_SECOND = {"S": "surprised", "D": "disgusted", "F": "fearful", "A": "angry"}
-COMPOUND_WORDS = {c: (f"{_FIRST[c[0]]} {_SECOND[c[1]]}",) for c in COMPOUND_CLASSES}
 SPLIT_WORDS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("validation", "valid", "val"), "validation"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
 
-CARD = Card(
-    name="folder",
-    source="a reader's own folder",
-    people="Known to the reader.",
-    consent="To be made sure by the reader.",
-    license="Known to the reader.",
-    labels="As the folder or table names them.",
-    biases="Unknown.",
-    redistributable=False,
-)
-
-LAYOUTS = "root/train/<class>/…, root/<class>/… or root/faces.csv"
+TABLE = "faces.csv"
+LAYOUTS = f"root/train/<class>/…, root/<class>/… or root/{TABLE}"
 
 
 def list_images(name: str, root: Path) -> Listing:
-    """Find the images of a folder and what is known of each.
-
-    Raises
-    ------
-    DataError
-        If the folder is empty or has none of the three layouts.
-    """
+    """Find the images of a folder and what is known of each."""
     skipped: Skipped = defaultdict(list)
-    table = root / "faces.csv"
-    if table.is_file():
-        photos = _list_table(root, table, skipped)
-    else:
-        photos = _list_folders(root, skipped)
+    list_photos = _list_table if (root / TABLE).is_file() else _list_folders
+    photos = list_photos(root, skipped)
     splits = {photo.split: photo.path for photo in reversed(photos)}
     if len(splits) > 1 and "" in splits:
         raise DataError(
@@ -82,14 +45,9 @@ def list_images(name: str, root: Path) -> Listing:
             )
     classes, codes = name_classes(sorted({photo.code for photo in photos}))
     photos = [photo._replace(code=codes[photo.code]) for photo in photos]
-    return make_listing(
-        photos,
-        classes,
-        skipped,
-        {},
-        nothing=f"{root} holds no image in one of the layouts {LAYOUTS}",
-        advice=f"an image ends in {', '.join(sorted(SUFFIXES))}",
-    )
+    nothing = f"{root} holds no image in one of the layouts {LAYOUTS}"
+    advice = f"an image ends in {', '.join(sorted(SUFFIXES))}"
+    return Listing(photos, skipped, nothing, advice, classes)
 
 
 def name_classes(labels: list[str]) -> tuple[tuple[str, ...], dict[str, str]]:
@@ -99,13 +57,10 @@ def name_classes(labels: list[str]) -> tuple[tuple[str, ...], dict[str, str]]:
     any label is neither, the labels themselves are the classes, in alphabetical order.
     """
     plain = {label: re.sub(r"[\s_-]+", " ", label).lower() for label in labels}
-    for order, words in (
-        (BASIC_CLASSES, BASIC_WORDS),
-        (COMPOUND_CLASSES, COMPOUND_WORDS),
-    ):
-        known = {word: c for c in order for word in (c.lower(), *words[c])}
+    for words in WORDS.values():
+        known = {word: c for c in words for word in (c.lower(), *words[c])}
         if all(word in known for word in plain.values()):
-            return order, {label: known[word] for label, word in plain.items()}
+            return tuple(words), {label: known[word] for label, word in plain.items()}
     return tuple(labels), {label: label for label in labels}
 
 
@@ -134,9 +89,9 @@ def _list_folders(root: Path, skipped: Skipped) -> list[Photo]:
     photos = []
     for place in dict.fromkeys([root, *places]):
         stray = [p for p in place.iterdir() if p.suffix.lower() in SUFFIXES]
-        skipped["image outside the class folders"].extend(
+        skipped["image outside the class folders"] += [
             str(p.relative_to(root)) for p in sorted(stray) if not p.is_dir()
-        )
+        ]
     for place, split in (places or {root: ""}).items():
         for name, path in Files(place, root, skipped).paths.items():
             label, inside, _ = name.partition("/")
@@ -146,10 +101,11 @@ def _list_folders(root: Path, skipped: Skipped) -> list[Photo]:
     return photos
 
 
-def _list_table(root: Path, table: Path, skipped: Skipped) -> list[Photo]:
+def _list_table(root: Path, skipped: Skipped) -> list[Photo]:
+    table = root / TABLE
     files = Files(root, root, skipped)
-    skipped["file that is no image"].remove(table.name)
-    said: dict[str, list[tuple[str, tuple[str, str, str]]]] = {}
+    skipped["file that is no image"].remove(TABLE)
+    said: Said[str, tuple[str, str, str]] = defaultdict(list)
     for number, row in read_rows(table, ("path", "label")):
         split = row["split"].lower()
         if leaves(row["path"]):
@@ -171,7 +127,7 @@ def _list_table(root: Path, table: Path, skipped: Skipped) -> list[Photo]:
         if not skip(skipped, line, reasons):
             who = row["person"].lower() or person(Path(row["path"]))
             facts = (row["label"], who, SPLIT_WORDS.get(split, ""))
-            said.setdefault(name, []).append((line, facts))
+            said[name].append((line, facts))
     known = merge_rows(said, skipped)
-    skipped["image file without a row"].extend(files.not_found())
+    skipped["image file without a row"] += files.not_found()
     return [Photo(files.paths[name], *facts) for name, facts in known.items()]

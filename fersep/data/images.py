@@ -14,22 +14,27 @@ from PIL import Image, ImageOps
 from tqdm import tqdm
 
 from fersep import provenance, storage
+from fersep.data.cards import PUBLISHED
 from fersep.data.files import below
 from fersep.data.photographs import Photographs
+from fersep.data.rows import say_skipped
 from fersep.data.splits import join_near_duplicates
-from fersep.data.types import Array, Card, Listing
+from fersep.data.types import Array, DataError, Listing
 
 
 def open_photographs(
-    name: str, root: Path, listing: Listing, card: Card, image_size: int
+    name: str, root: Path, listing: Listing, image_size: int
 ) -> Photographs:
-    """Open all listed images once.
+    """Open all listed images once; `DataError` if there is none.
 
     The cache is keyed by the names, sizes and times of the files, what of them is read
     and the code that reads it: the content itself is not read to tell whether it
     changed.
     """
     photos, read = listing.photos, listing.read or read_image
+    if not photos:
+        lost = say_skipped(listing.skipped)
+        raise DataError(f"{listing.nothing}{lost}; {listing.advice}")
     key = [name, image_size, provenance.code_key(read.__module__)]
     for path in dict.fromkeys(photo.path for photo in photos):
         facts = path.stat()
@@ -47,8 +52,8 @@ def open_photographs(
     codes = [listing.classes.index(photo.code) for photo in kept]
     skipped = {reason: names for reason, names in listing.skipped.items() if names}
     if unreadable:
-        lost = [photos[i] for i in found["unreadable"]]
-        names = [photo.name or below(root, photo.path) for photo in lost]
+        gone = [photos[i] for i in found["unreadable"]]
+        names = [photo.name or below(root, photo.path) for photo in gone]
         skipped["unreadable image"] = names
         warnings.warn(
             f"{len(names)} images of {name} cannot be read and are left out, the first "
@@ -58,9 +63,8 @@ def open_photographs(
     return Photographs(
         name,
         root,
-        card,
         listing.classes,
-        listing.published,
+        listing.published or PUBLISHED.get(name, {}),
         images[: len(kept)],
         np.asarray(codes, dtype=np.int64),
         found["groups"],
@@ -72,21 +76,13 @@ def open_photographs(
 def decode_all(name: str, listing: Listing, images: Array) -> dict[str, Any]:
     """Fill images (n, 3, size, size) from the first on with those that can be read.
 
-    Returns
-    -------
-    dict
-        ``unreadable``, the places of the others in the listing, and ``groups``.
+    Return ``unreadable``, the places of the others in the listing, and ``groups``.
     """
     photos, read = listing.photos, listing.read or read_image
     size = images.shape[-1]
     unreadable: set[int] = set()
-    progress = tqdm(
-        desc=f"reading {name}",
-        total=len(photos),
-        leave=False,
-        file=sys.stdout,
-        mininterval=2,
-    )
+    look: dict[str, Any] = {"leave": False, "file": sys.stdout, "mininterval": 2}
+    progress = tqdm(desc=f"reading {name}", total=len(photos), **look)
     with progress, ThreadPoolExecutor(os.cpu_count()) as pool:
         # A few at a time: the pool would hold all that the disk has not taken yet.
         for start in range(0, len(photos), 1000):
@@ -109,16 +105,9 @@ def read_image(
     """Return an image file as (3, size, size) uint8, or None if it cannot be read.
 
     The largest square around the middle is kept; orientation marks are obeyed. Grey
-    pictures of 16 bits are brought to 8; those of 32 bits have no known white.
-
-    Parameters
-    ----------
-    path : Path
-    size : int
-        Side in pixels.
-    box : (left, top, right, bottom), optional
-        The part of the upright picture to use, in its pixels; what lies outside the
-        picture is left away, and a box that lies outside altogether cannot be read.
+    pictures of 16 bits are brought to 8; those of 32 bits have no known white. Of the
+    box (left, top, right, bottom), in pixels of the upright picture, what lies outside
+    is left away; a box that lies outside altogether cannot be read.
     """
     try:
         with Image.open(path) as image:

@@ -26,36 +26,20 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from fersep.data.classes import BASIC_CLASSES, counts
-from fersep.data.files import Files, below, merge_rows, no_file_reason
+from fersep.data.files import Files, below, no_file_reason
 from fersep.data.images import square_image
-from fersep.data.rows import finite_numbers, make_listing, read_code, read_rows, skip
-from fersep.data.types import Array, Card, Counts, DataError, Listing, Photo, Skipped
+from fersep.data.rows import (
+    Said,
+    finite_numbers,
+    merge_rows,
+    read_code,
+    read_rows,
+    skip,
+)
+from fersep.data.types import Array, DataError, Listing, Photo, Skipped
 
 #: Value of the Emotion tag -> class; higher ones are other emotions.
 CODES = {1: "AN", 2: "DI", 3: "FE", 4: "HA", 5: "SA", 6: "SU"}
-
-#: The selection of 205 sequences that most papers count. Which ones this paper took it
-#: does not say; its percentages fit 208 sequences and cannot come from 205.
-PUBLISHED: dict[str, Counts] = {
-    "mmi": counts(BASIC_CLASSES, all=(205, 42, 32, 40, 28, 31, 32))
-}
-
-CARD = Card(
-    name="MMI Facial Expression Database",
-    source="mmifacedb.eu, Imperial College London and University of Twente",
-    people="Some thirty students and staff of 19 to 62 years, filmed from the front in "
-    "a laboratory",
-    consent="They posed for the database and knew of its use in research.",
-    license="For research only, not to be passed on; an account is opened after the "
-    "signed agreement has arrived",
-    labels="The expression a person was asked to pose. The paper counts 205 sequences "
-    "without naming them, and its percentages fit 208 instead.",
-    biases="Posed, frontal, evenly lit; some people wear glasses, caps or beards; the "
-    "first frame of a sequence shows the same person as its peak.",
-    citation="Pantic, Valstar, Rademaker and Maat, Web-based database for facial "
-    "expression analysis, ICME 2005",
-)
 
 TABLE = "frames.csv"
 COLUMNS = ("session", "person", "emotion", "neutral", "peak")
@@ -65,14 +49,7 @@ FRONT = "0"
 
 
 def list_images(name: str, root: Path) -> Listing:
-    """Find the neutral frame and the peak of each sequence.
-
-    Raises
-    ------
-    DataError
-        If the folder has neither layout, no sequence can be used, or videos cannot be
-        read here.
-    """
+    """Find the neutral frame and the peak of each sequence."""
     skipped: Skipped = defaultdict(list)
     from_table = (root / TABLE).is_file()
     if from_table:
@@ -90,23 +67,21 @@ def list_images(name: str, root: Path) -> Listing:
             "install fersep[video]; or take the frames out yourself and list them in "
             f"{TABLE}"
         )
-    return make_listing(
+    return Listing(
         photos,
-        BASIC_CLASSES,
         skipped,
-        PUBLISHED[name],
-        None if from_table else read_frame,
-        nothing=f"{root} has no sequence of MMI that can be used",
-        advice=f"a row of {TABLE} has the columns {', '.join(COLUMNS)}, a folder in "
-        "Sessions holds S001-001.avi, S001-001.xml with its emotion and session.xml "
-        "with its view",
+        f"{root} has no sequence of MMI that can be used",
+        f"a row of {TABLE} has the columns {', '.join(COLUMNS)}, a folder in Sessions "
+        "holds S001-001.avi, S001-001.xml with its emotion and session.xml with its "
+        "view",
+        read=None if from_table else read_frame,
     )
 
 
 def _list_table(root: Path, skipped: Skipped) -> list[Photo]:
     files = Files(root, root, skipped)
     skipped["file that is no image"].remove(TABLE)
-    said: dict[str, list[tuple[str, tuple[Any, ...]]]] = {}
+    said: Said[str, tuple[Any, ...]] = defaultdict(list)
     for number, row in read_rows(root / TABLE, COLUMNS):
         frames = [row["neutral"], row["peak"]]
         images = [files.find(frame) for frame in frames]
@@ -125,8 +100,8 @@ def _list_table(root: Path, skipped: Skipped) -> list[Photo]:
         line = f"line {number}: {row['session']}, {row['emotion']}"
         if not skip(skipped, line, reasons):
             fact = (*images, CODES[code], row["person"].upper(), box or None)
-            said.setdefault(row["session"].upper(), []).append((line, fact))
-    skipped["image file without a row"].extend(files.not_found())
+            said[row["session"].upper()].append((line, fact))
+    skipped["image file without a row"] += files.not_found()
     return [
         Photo(files.paths[image], label, person, part=box)
         for neutral, peak, code, person, box in merge_rows(said, skipped).values()
@@ -136,7 +111,7 @@ def _list_table(root: Path, skipped: Skipped) -> list[Photo]:
 
 def _list_videos(root: Path, skipped: Skipped) -> list[Photo]:
     files = Files(root / "Sessions", root, skipped, VIDEOS | {".xml"})
-    said: dict[str, list[tuple[str, tuple[int, str]]]] = {}
+    said: Said[str, tuple[int, str]] = defaultdict(list)
     first: dict[str, Path] = {}
     for video, path in files.paths.items():
         if path.suffix.lower() == ".xml":
@@ -162,12 +137,12 @@ def _list_videos(root: Path, skipped: Skipped) -> list[Photo]:
         if not skip(skipped, f"Sessions/{video}", reasons):
             stem = path.stem.upper()
             first.setdefault(stem, path)
-            said.setdefault(stem, []).append((f"Sessions/{video}", (code, person)))
-    skipped["annotation without a video"].extend(
+            said[stem].append((f"Sessions/{video}", (code, person)))
+    skipped["annotation without a video"] += [
         f"Sessions/{note}"
         for note in files.not_found()
         if re.search(r"(?<!-oao_aucs)\.xml$", note, re.IGNORECASE)
-    )
+    ]
     return [
         Photo(path, label, person, part=part, name=f"{below(root, path)}, {part} frame")
         for stem, (code, person) in merge_rows(said, skipped).items()

@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from fersep.data.files import say_skipped
+from fersep.data.cards import Counts, card
+from fersep.data.rows import say_skipped
 from fersep.data.splits import (
     SHARES,
     complete_splits,
-    drop_empty_classes,
     shared_groups,
     split_by_group,
     stratify,
 )
-from fersep.data.types import SPLITS, Array, Card, Counts, DataError, Faces
+from fersep.data.types import SPLITS, Array, DataError, Faces
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,6 @@ class Photographs:
     ----------
     name : str
     root : Path
-    card : Card
     classes : tuple of str
     published : dict of str to dict of str to int
         Split, or "all" -> class -> number of images; empty where nothing is published.
@@ -47,7 +46,6 @@ class Photographs:
 
     name: str
     root: Path
-    card: Card
     classes: tuple[str, ...]
     published: Counts
     images: Array
@@ -82,13 +80,12 @@ class Photographs:
     def make_splits(self, splits: Sequence[str], size: int, seed: int) -> list[Faces]:
         """Return splits, of the classes that have an image: grouped, mixed, limited.
 
-        Raises
-        ------
-        DataError
-            If no image can be used, there is one class only, or a split is empty.
+        `DataError` if no image can be used, there is one class only, or a split is
+        empty.
         """
         self._need_images()
-        classes, labels = drop_empty_classes(self.classes, self.labels)
+        present, labels = np.unique(self.labels, return_inverse=True)
+        classes = tuple(self.classes[c] for c in present)
         if len(classes) < 2:
             raise DataError(
                 f"{self.root} has images of one class only ({classes[0]}); a "
@@ -116,7 +113,7 @@ class Photographs:
             torch.from_numpy(labels[mine]),
             classes,
             [self.groups[i] for i in mine],
-            self.card,
+            card(self.name),
             {reason: len(names) for reason, names in self.skipped.items()},
         )
 

@@ -10,16 +10,10 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
-from fersep.data.classes import (
-    BASIC_CLASSES,
-    COMPOUND_CLASSES,
-    RAF_DB_BASIC,
-    RAF_DB_COMPOUND,
-    counts,
-)
-from fersep.data.files import Files, merge_rows, no_file_reason, read_lines
-from fersep.data.rows import make_listing, read_code, skip
-from fersep.data.types import Card, Counts, DataError, Listing, Photo, Skipped
+from fersep.data.cards import BASIC_CLASSES, COMPOUND_CLASSES
+from fersep.data.files import Files, no_file_reason
+from fersep.data.rows import Said, merge_rows, read_code, read_lines, skip
+from fersep.data.types import DataError, Listing, Photo, Skipped
 
 #: Label in the file -> class, for each half of the data set.
 CODES = {
@@ -27,43 +21,12 @@ CODES = {
     "raf_db_compound": dict(enumerate(COMPOUND_CLASSES, start=1)),
 }
 
-#: The paper's own counts: 12,271 and 3,068 basic, 3,162 and 792 compound images.
-PUBLISHED: dict[str, Counts] = {
-    "raf_db_basic": counts(BASIC_CLASSES, train=RAF_DB_BASIC[0], test=RAF_DB_BASIC[1]),
-    "raf_db_compound": counts(
-        COMPOUND_CLASSES, train=RAF_DB_COMPOUND[0], test=RAF_DB_COMPOUND[1]
-    ),
-}
-
-CARD = Card(
-    name="RAF-DB",
-    source="whdeng.cn/RAF/model1.html, Beijing University of Posts and "
-    "Telecommunications",
-    people="Thousands of people on photographs from the web, of all ages; who they are "
-    "is not told.",
-    consent="None is documented: the photographs were collected from the web.",
-    license="For non-commercial research only, not to be passed on; asked for by "
-    "e-mail from a university address, then sent with a password",
-    labels="What about forty people saw on each face: one expression (basic) or two "
-    "at once (compound). It is the impression of the majority, not what a person felt.",
-    biases="Happy faces are nearly two fifths, fearful ones one in forty; what search "
-    "engines find for words of emotion.",
-    citation="Li, Deng and Du, Reliable crowdsourcing and deep locality-preserving "
-    "learning for expression recognition in the wild, CVPR 2017",
-)
-
 SPLITS = ("train", "test")
 LABELS = "EmoLabel/list_patition_label.txt"
 
 
 def list_images(name: str, root: Path) -> Listing:
-    """Read the label file: which aligned images are used, with label and split.
-
-    Raises
-    ------
-    DataError
-        If the label file or the aligned images are missing or no line is usable.
-    """
+    """Read the label file: which aligned images are used, with label and split."""
     half = name.removeprefix("raf_db_")
     home = _find_half(half, root)
     skipped: Skipped = defaultdict(list)
@@ -73,16 +36,14 @@ def list_images(name: str, root: Path) -> Listing:
         Photo(files.paths[image], code, image, split)
         for image, (code, split) in _match(home, CODES[name], files, skipped).items()
     ]
-    others = [f"aligned/{image}" for image in files.not_found()]
-    skipped["image file without a line"].extend(others)
-    return make_listing(
+    skipped["image file without a line"] += [f"aligned/{i}" for i in files.not_found()]
+    return Listing(
         photos,
-        COMPOUND_CLASSES if half == "compound" else BASIC_CLASSES,
         skipped,
-        PUBLISHED[name],
-        nothing=f"{home / LABELS} has no usable line",
-        advice="a line reads train_00001.jpg 5, and its image is "
+        f"{home / LABELS} has no usable line",
+        "a line reads train_00001.jpg 5, and its image is "
         "Image/aligned/train_00001_aligned.jpg",
+        COMPOUND_CLASSES if half == "compound" else BASIC_CLASSES,
     )
 
 
@@ -90,7 +51,7 @@ def _match(
     home: Path, codes: dict[int, str], files: Files, skipped: Skipped
 ) -> dict[str, tuple[str, str]]:
     """Return class and split of each image that the label file names."""
-    said: dict[str, list[tuple[str, tuple[str, str]]]] = {}
+    said: Said[str, tuple[str, str]] = defaultdict(list)
     for number, line in enumerate(read_lines(home / LABELS), start=1):
         row = f"line {number}: {line.strip()}"
         words = line.split()
@@ -106,7 +67,7 @@ def _match(
             no_file_reason(words[0]): not image,
         }
         if not skip(skipped, row, reasons):
-            said.setdefault(image, []).append((row, (codes[code], split)))
+            said[image].append((row, (codes[code], split)))
     return merge_rows(said, skipped)
 
 

@@ -4,36 +4,19 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-from fersep.data.files import read_lines, say_skipped
-from fersep.data.types import Array, Counts, DataError, Listing, Photo, Skipped
+from fersep.data.types import DataError, Skipped
 
+Key = TypeVar("Key")
+Fact = TypeVar("Fact")
 
-def make_listing(
-    photos: Sequence[Photo],
-    classes: tuple[str, ...],
-    skipped: Skipped,
-    published: Counts,
-    read: Callable[[Path, int, Any], Array | None] | None = None,
-    *,
-    nothing: str = "no image is found",
-    advice: str = "give the folder as it was unpacked",
-) -> Listing:
-    """Return the listing of images whose codes are classes.
-
-    Raises
-    ------
-    DataError
-        If there is no image: ``nothing``, what was left out, and ``advice``.
-    """
-    if not photos:
-        raise DataError(f"{nothing}{say_skipped(skipped)}; {advice}")
-    return Listing(photos, classes, skipped, published, read)
+#: Image -> what is said of it: (name of the row, fact).
+Said = defaultdict[Key, list[tuple[str, Fact]]]
 
 
 def skip(skipped: Skipped, row: str, reasons: Mapping[str, bool]) -> bool:
@@ -43,6 +26,28 @@ def skip(skipped: Skipped, row: str, reasons: Mapping[str, bool]) -> bool:
             skipped[reason].append(row)
             return True
     return False
+
+
+def merge_rows(said: Said[Key, Fact], skipped: Skipped) -> dict[Key, Fact]:
+    """Return the fact of each image where all rows agree.
+
+    Rows that repeat another, and all that contradict each other, are left out.
+    """
+    known = {}
+    for image, rows in said.items():
+        names = [row for row, _ in rows]
+        if any(fact != rows[0][1] for _, fact in rows):
+            skipped["rows that contradict each other"] += names
+        else:
+            skipped["row that repeats another"] += names[1:]
+            known[image] = rows[0][1]
+    return known
+
+
+def say_skipped(skipped: Mapping[str, Sequence[str]]) -> str:
+    """Return in words why files were left out, to stand inside a message."""
+    reasons = ", ".join(f"{reason}: {len(n)}" for reason, n in skipped.items() if n)
+    return f" (left out: {reasons})" if reasons else ""
 
 
 def finite_numbers(cells: Iterable[str]) -> list[float]:
@@ -63,25 +68,30 @@ def read_code(text: str | bytes) -> int:
     return int(number) if number.is_integer() else -1
 
 
+def read_lines(path: Path) -> Iterator[str]:
+    """Yield the lines of a table, one at a time: some tables fill the memory.
+
+    `DataError` if a line is no UTF-8 text.
+    """
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError:
+                raise DataError(
+                    f"line {number} of {path} is not UTF-8 text; save the table as "
+                    "UTF-8"
+                ) from None
+
+
 def read_rows(
     path: Path, needed: Sequence[str], headless: Sequence[str] = ()
 ) -> Iterator[tuple[int, defaultdict[str, str]]]:
     """Yield line number and column -> cell, in lower case and without outer spaces.
 
-    A row that is too short has the first columns alone; others read as empty.
-
-    Parameters
-    ----------
-    path : Path
-    needed : sequence of str
-        Columns that must be there.
-    headless : sequence of str, optional
-        All columns, for a table of which copies without a header exist.
-
-    Raises
-    ------
-    DataError
-        If the file is no comma-separated UTF-8 text or lacks a needed column.
+    A row that is too short has the first columns alone; others read as empty. Where
+    copies without a header exist, ``headless`` names all columns. `DataError` if the
+    file is no comma-separated UTF-8 text or lacks one of the columns ``needed``.
     """
     reader = csv.reader(read_lines(path))
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,14 +21,6 @@ SHARES = (0.7, 0.1, 0.2)
 
 #: The longest waves of a grey copy of 16 x 16 pixels, in which faces differ most.
 LOW = np.add.outer(np.arange(16), np.arange(16)) <= 4
-
-
-def drop_empty_classes(
-    classes: Sequence[str], labels: Array
-) -> tuple[tuple[str, ...], Array]:
-    """Return the classes that have an image, and labels counted among these."""
-    present, numbers = np.unique(labels, return_inverse=True)
-    return tuple(classes[i] for i in present), numbers
 
 
 def split_by_group(labels: Array, groups: Sequence[str], seed: int) -> Array:
@@ -106,14 +99,8 @@ def complete_splits(
 
 def shared_groups(splits: Sequence[str], groups: Sequence[str]) -> list[str]:
     """Return the groups that stand in more than one split."""
-    first: dict[str, str] = {}
-    return sorted(
-        {
-            group
-            for group, split in zip(groups, splits, strict=True)
-            if first.setdefault(group, split) != split
-        }
-    )
+    sides = Counter(group for group, _ in set(zip(groups, splits, strict=True)))
+    return sorted(group for group, n in sides.items() if n > 1)
 
 
 def stratify(labels: Array, number: int) -> Array:
@@ -141,16 +128,7 @@ def join_near_duplicates(images: Array, groups: Sequence[str]) -> list[str]:
     hash); they are joined if small grey copies of them correlate above .98 or, where
     there is little contrast, differ by less than 1 of 255 on average. Two photographs
     of one scene stay apart; the same photograph brightened or compressed again does
-    not.
-
-    Parameters
-    ----------
-    images : array, (n, 3, size, size) uint8
-    groups : sequence of str, (n,)
-
-    Returns
-    -------
-    list of str, (n,)
+    not. Images are (n, 3, size, size) uint8.
     """
     bits, small = _shrink(images)
     # Of equal copies one is enough: a thousand of them would be half a million pairs.

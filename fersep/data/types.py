@@ -1,10 +1,10 @@
-"""What a set of photographs consists of: its card, a listing, loaded faces."""
+"""What a set of photographs consists of: a listing, then loaded faces."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from fersep.data.cards import BASIC_CLASSES, Card, Counts
+
 SPLITS = ("train", "validation", "test")
 
 Array = NDArray[Any]
@@ -22,36 +24,9 @@ Array = NDArray[Any]
 #: Reason -> names of the files or rows that are left out for it.
 Skipped = defaultdict[str, list[str]]
 
-#: Split (or "all") -> class -> number of images.
-Counts = Mapping[str, Mapping[str, int]]
-
 
 class DataError(ValueError):
     """Something is wrong with the files or options of a data set."""
-
-
-@dataclass(frozen=True)
-class Card:
-    """Where images come from and what their labels mean.
-
-    Attributes
-    ----------
-    name, source, people, consent, license, labels, biases : str
-    citation : str
-        Empty where there is nothing to cite.
-    redistributable : bool
-        False keeps the faces out of pages.
-    """
-
-    name: str
-    source: str
-    people: str
-    consent: str
-    license: str
-    labels: str
-    biases: str
-    citation: str = ""
-    redistributable: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,52 +71,29 @@ class Faces(Dataset[tuple[Tensor, int]]):
 
 
 class Photo(NamedTuple):
-    """One photograph before it is opened.
+    """One photograph before it is opened."""
 
-    Attributes
-    ----------
-    path : Path
-        The file, below the root; several photographs may share one.
-    code : str
-        Its class.
-    group : str
-        The person on it, as far as known; else a name no other one has.
-    split : str
-        Where it stands; empty for all of a set whose splits the library makes.
-    part : object
-        What of the file to read: for `read_image` a box (left, top, right, bottom) in
-        pixels, or None for the whole image. Its text is part of the key of the cache.
-    name : str
-        How messages call it; its path below the root if empty.
-    """
-
-    path: Path
-    code: str
-    group: str
-    split: str = ""
-    part: Any = None
-    name: str = ""
+    path: Path  #: Below the root; several photographs may share a file.
+    code: str  #: Its class.
+    group: str  #: The person, as far as known; else a name no other one has.
+    split: str = ""  #: Empty for all of a set whose splits the library makes.
+    part: Any = None  #: What of the file to read; its text is in the cache's key.
+    name: str = ""  #: How messages call it; its path below the root if empty.
 
 
 @dataclass(frozen=True)
 class Listing:
     """The photographs of a folder before any is opened.
 
-    Attributes
-    ----------
-    photos : sequence of Photo
-    classes : tuple of str
-    skipped : dict of str to list of str
-        Every file or row left out, by name, under its reason.
-    published : dict of str to dict of str to int
-        What should be found in this layout: split -> class -> number of images.
-    read : callable or None
-        ``read(path, size, part)`` -> (3, size, size) uint8, or None if the image cannot
-        be read; `read_image` if None.
+    If there are none, ``nothing``, what was left out, and ``advice`` are the sentence
+    of the error. ``read(path, size, part)`` gives (3, size, size) uint8, or None if the
+    image cannot be read; ``published`` stands before `cards.PUBLISHED`.
     """
 
     photos: Sequence[Photo]
-    classes: tuple[str, ...]
-    skipped: dict[str, list[str]]
-    published: Counts
+    skipped: Skipped
+    nothing: str
+    advice: str
+    classes: tuple[str, ...] = BASIC_CLASSES
     read: Callable[[Path, int, Any], Array | None] | None = None
+    published: Counts | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from fersep import provenance, storage
-from fersep.data import BASIC_CLASSES, COMPOUND_CLASSES, SPLITS, Card, DataError, Faces
+from fersep.data import BASIC_CLASSES, COMPOUND_CLASSES, SPLITS, DataError, Faces, card
 from fersep.data.splits import split_by_group
 from fersep.data.types import Array
 from fersep.rendered.drawing import render
@@ -48,7 +49,7 @@ from fersep.rendered.units import (
 )  # fmt: skip
 
 __all__ = [
-    "ACTION_UNITS", "CARD", "CLASSES", "DIFFICULTIES", "EXPRESSIONS", "EXPRESSIONS_OF",
+    "ACTION_UNITS", "CLASSES", "DIFFICULTIES", "EXPRESSIONS", "EXPRESSIONS_OF",
     "FULL_SIZE", "PERSON", "UNITS", "VIEW", "action_units", "bayes_accuracy",
     "class_counts", "draw", "draw_all", "expected_units", "front_view", "labels_of",
     "load", "people", "persons_of", "render", "units_of", "views",
@@ -59,18 +60,16 @@ CLASSES = {"rendered_basic": BASIC_CLASSES, "rendered_compound": COMPOUND_CLASSE
 #: Further test images start here, at a person that no set of any size reaches.
 _FURTHER = IMAGES_PER_PERSON * 2**40
 
-CARD = Card(
-    name="Rendered faces",
-    source="fersep.rendered draws them; no photograph takes part",
-    people="Nobody: every person is a list of random numbers",
-    consent="Not needed, since no real person is shown",
-    license="drawn by this library",
-    labels="The expression whose action units were drawn; it is right by construction, "
-    "yet units of two expressions may overlap",
-    biases="Skin, age, beard and glasses are drawn independently of the expression; "
-    "the faces show only what the authors of the library thought of",
-    redistributable=True,
-)
+
+@dataclass(frozen=True)
+class Look:
+    """Which faces are drawn, and how they are taken: options of `fersep.data.load`."""
+
+    image_size: int = 48
+    seed: int = 0
+    difficulty: str = "default"
+    counts: str = "raf"
+    identity: str = "varied"
 
 
 def load(
@@ -78,13 +77,9 @@ def load(
     root: str | Path | None,
     split: str,
     *,
-    image_size: int = 48,
     size: int = 0,
-    seed: int = 0,
-    difficulty: str = "default",
-    counts: str = "raf",
-    identity: str = "varied",
     test_size: int = 0,
+    **look: Any,
 ) -> Faces:
     """Load one split of rendered faces, drawing all of them on the first call.
 
@@ -93,7 +88,7 @@ def load(
     name : {"rendered_basic", "rendered_compound"}
     root : None
         Rendered faces need no folder.
-    split, image_size, size, seed, difficulty, counts, identity, test_size
+    split, size, test_size, **look
         As in :func:`fersep.data.load`. Another seed draws other people; more test
         images leave the other splits as they are.
 
@@ -111,36 +106,33 @@ def load(
             f"size must be at least {least} so that every split of {name} shows every "
             f"class, or 0 for all; got {size}"
         )
-    labels, parts = _split(name, size, seed, counts, identity)
+    way = Look(**look)
+    labels, parts = _split(name, size, way)
     own = np.flatnonzero(parts == SPLITS.index(split))
-    own = np.random.default_rng(seed + 1).permutation(own)
+    own = np.random.default_rng(way.seed + 1).permutation(own)
     further = test_size - len(own) if split == "test" and test_size else 0
     if further < 0:
         raise DataError(
             f"test_size must be at least {len(own)}, the test images that size={size} "
             f"gives, or 0 for these; got {test_size}"
         )
-    look: dict[str, Any] = {"image_size": image_size, "seed": seed, "counts": counts}
-    look |= {"difficulty": difficulty, "identity": identity}
     images = draw_all(name, size, **look)[own]
     index, labels = torch.from_numpy(own), labels[own]
     if further:
         more = draw_all(name, further, first=_FURTHER, **look)
         images = np.concatenate([images, more])
         index = torch.cat([index, _FURTHER + torch.arange(further)])
-        labels = torch.cat([labels, labels_of(name, further, counts)])
-    groups = _groups(index, identity)
-    return Faces(name, torch.from_numpy(images), labels, CLASSES[name], groups, CARD)
+        labels = torch.cat([labels, labels_of(name, further, way.counts)])
+    pictures, groups = torch.from_numpy(images), _groups(index, way.identity)
+    return Faces(name, pictures, labels, CLASSES[name], groups, card(name))
 
 
 @cache
-def _split(
-    name: str, size: int, seed: int, counts: str, identity: str
-) -> tuple[Tensor, Array]:
+def _split(name: str, size: int, look: Look) -> tuple[Tensor, Array]:
     """Return label and split (0, 1 or 2) of each image."""
-    labels = labels_of(name, size, counts)
-    groups = _groups(torch.arange(size), identity)
-    return labels, split_by_group(labels.numpy(), groups, seed)
+    labels = labels_of(name, size, look.counts)
+    groups = _groups(torch.arange(size), look.identity)
+    return labels, split_by_group(labels.numpy(), groups, look.seed)
 
 
 def _groups(index: Tensor, identity: str) -> list[str]:
@@ -150,16 +142,7 @@ def _groups(index: Tensor, identity: str) -> list[str]:
     return [f"person {i}" for i in persons_of(index, identity).tolist()]
 
 
-def draw(
-    name: str,
-    index: Tensor,
-    labels: Tensor,
-    *,
-    image_size: int = 48,
-    seed: int = 0,
-    difficulty: str = "default",
-    identity: str = "varied",
-) -> Tensor:
+def draw(name: str, index: Tensor, labels: Tensor, **look: Any) -> Tensor:
     """Draw the images of given numbers.
 
     Parameters
@@ -168,47 +151,40 @@ def draw(
     index : Tensor, (n,) int64
         Numbers of the images; ``index // 6`` is the person.
     labels : Tensor, (n,) int64
-    image_size, seed, difficulty, identity
-        As in `load`.
+    **look
+        ``image_size``, ``seed``, ``difficulty`` and ``identity``, as in
+        :func:`fersep.data.load`.
 
     Returns
     -------
     Tensor, (n, 3, image_size, image_size) uint8
     """
-    persons = persons_of(index, identity)
+    way = Look(**look)
+    persons = persons_of(index, way.identity)
     codes = [EXPRESSIONS_OF[name][label] for label in labels.tolist()]
-    units = action_units(codes, seed, index, persons, difficulty)
-    view = views(seed, index, difficulty)
-    return render(units, people(seed, persons), view, image_size, seed)
+    units = action_units(codes, way.seed, index, persons, way.difficulty)
+    view = views(way.seed, index, way.difficulty)
+    return render(units, people(way.seed, persons), view, way.image_size, way.seed)
 
 
-def draw_all(
-    name: str,
-    size: int,
-    *,
-    image_size: int = 48,
-    counts: str = "raf",
-    first: int = 0,
-    **look: Any,
-) -> Array:
+def draw_all(name: str, size: int, *, first: int = 0, **look: Any) -> Array:
     """Return images (size, 3, image_size, image_size) from number ``first`` on.
 
     They are drawn once and kept, for these options and this code. A GPU draws them
     where there is one; its rounding differs from a processor's. Other options are those
-    of `draw`.
+    of :func:`load`.
     """
-    gpu = torch.cuda.is_available()
-    labels = labels_of(name, size, counts)
+    gpu, way = torch.cuda.is_available(), Look(**look)
+    labels = labels_of(name, size, way.counts)
     # On a processor, layers that fit its cache, and that the memory allocator keeps
     # instead of giving pages back and asking for them again.
-    batch = max(1, 60_000 // image_size**2) * (300 if gpu else 1)
+    batch = max(1, 60_000 // way.image_size**2) * (300 if gpu else 1)
     starts = range(0, size, batch)
 
     def draw_batch(start: int) -> Array:
         index = torch.arange(start, min(start + batch, size))
         where = (first + index).to("cuda" if gpu else "cpu")
-        images = draw(name, where, labels[index], image_size=image_size, **look)
-        return images.cpu().numpy()
+        return draw(name, where, labels[index], **look).cpu().numpy()
 
     def fill(pictures: Array) -> None:
         label, threads = f"drawing {name}", torch.get_num_threads()
@@ -225,7 +201,6 @@ def draw_all(
         finally:
             torch.set_num_threads(threads)
 
-    key = [name, size, image_size, counts, first, sorted(look.items()), gpu]
-    key.append(provenance.code_key("fersep.rendered"))
-    shape = (size, 3, image_size, image_size)
+    key = [name, size, first, way, gpu, provenance.code_key("fersep.rendered")]
+    shape = (size, 3, way.image_size, way.image_size)
     return storage.cached_array(name, key, shape, fill)[0]

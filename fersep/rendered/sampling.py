@@ -7,53 +7,36 @@ asked for.
 from __future__ import annotations
 
 import math
+import tomllib
 from collections.abc import Collection
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from fersep.data import DataError
-from fersep.data.classes import RAF_DB_BASIC, RAF_DB_COMPOUND
+from fersep.data.cards import PUBLISHED
 
-#: What a person is made of; every entry is a number from 0 to 1. Sex goes from a
-#: woman's to a man's face: jaw, brows, lips, lashes, hair and beard.
-PERSON = (
-    "skin", "blush", "width", "jaw", "hair", "hair_tone", "hairline", "length",
-    "fringe", "part", "brow_height", "brow_thickness", "brow_arch", "eye_size",
-    "eye_color", "eye_space", "eye_tilt", "nose_length", "nose_width", "mouth_width",
-    "lip", "lip_color", "beard", "glasses", "age", "shirt", "sex",
-)  # fmt: skip
+TABLES: dict[str, Any] = tomllib.loads(
+    Path(__file__).with_name("tables.toml").read_text("utf-8")
+)
 
-#: What a view is made of. Angles are in radians, shifts in half picture sides; shadow
-#: is how dark a cast shadow is, compression how coarse a stored picture is.
-VIEW = (
-    "yaw", "pitch", "roll", "zoom", "shift_x", "shift_y", "light_x", "light_y",
-    "contrast", "brightness", "warmth", "blur", "noise", "grey", "occluder",
-    "occluder_x", "occluder_y", "gaze_x", "gaze_y", "back_1", "back_2", "back_3",
-    "shadow", "shadow_turn", "shadow_at", "compression",
-)  # fmt: skip
+#: What a person and a view are made of, in the order of their columns.
+PERSON, VIEW = tuple(TABLES["person"]), tuple(TABLES["view"])
 
-#: Spread of each part of a view; shares of grey, occluded, shadowed and compressed
-#: images; intensity of the weakest shown unit; probability of a stray unit, which the
-#: table does not list: it leaves out what fewer than a fifth of the people show.
-_SPREADS = {
-    "yaw": (0.1, 0.33, 0.45), "pitch": (0.06, 0.11, 0.22), "roll": (0.06, 0.12, 0.25),
-    "zoom": (0.04, 0.09, 0.14), "shift": (0.03, 0.06, 0.1), "light": (0.3, 1.0, 1.2),
-    "contrast": (0.1, 0.3, 0.4), "brightness": (0.08, 0.14, 0.25),
-    "warmth": (0.05, 0.1, 0.2), "blur": (0.0, 1.25, 1.5), "noise": (0.01, 0.065, 0.09),
-    "grey": (0.0, 0.1, 0.2), "occluder": (0.0, 0.5, 0.6), "stray": (0.0, 0.045, 0.1),
-    "weakest": (0.4, 0.25, 0.2), "shadow": (0.0, 0.45, 0.55),
-    "compression": (0.0, 0.4, 0.5),
-}  # fmt: skip
-
+#: How far each part of a face or view goes at each difficulty.
 DIFFICULTIES: dict[str, dict[str, float]] = {
-    name: {part: spread[i] for part, spread in _SPREADS.items()}
-    for i, name in enumerate(("easy", "default", "hard"))
+    name: {part: row[name] for part, row in TABLES["spreads"].items()}
+    for name in ("easy", "default", "hard")
 }
 
 #: The class counts of RAF-DB that each data set follows: (training, test).
-RAF_DB = {"rendered_basic": RAF_DB_BASIC, "rendered_compound": RAF_DB_COMPOUND}
+RAF_DB = {
+    f"rendered_{half}": [[*n.values()] for n in PUBLISHED[f"raf_db_{half}"].values()]
+    for half in ("basic", "compound")
+}
 
 #: All images of RAF-DB, training and test.
 FULL_SIZE = {name: sum(map(sum, counts)) for name, counts in RAF_DB.items()}
@@ -108,7 +91,7 @@ def persons_of(index: Tensor, identity: str = "varied") -> Tensor:
 def front_view(n: int = 1) -> Tensor:
     """Return n views (n, 26) from straight ahead in soft light, nothing in the way."""
     view = torch.zeros(n, len(VIEW))
-    for name, value in {"light_x": -0.3, "light_y": -0.4, "back_1": 0.6}.items():
+    for name, value in TABLES["front"].items():
         view[:, VIEW.index(name)] = value
     return view
 

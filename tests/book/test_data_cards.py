@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -54,12 +53,12 @@ def wanted(card: Card) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", data.NAMES)
 def test_the_page_says_what_the_card_says(name):
-    card = import_module(data.NAMES[name]).CARD
+    card = data.card(name)
     page = PAGE.read_text("utf-8")
     assert listed(section_of(page, name)) == wanted(card)
 
 
 @pytest.mark.parametrize("name", data.NAMES)
 def test_faces_of_real_people_are_not_shown_unasked(name):
-    card = import_module(data.NAMES[name]).CARD
+    card = data.card(name)
     assert card.redistributable == data.is_rendered(name)

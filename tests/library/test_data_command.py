@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from importlib import import_module
 from pathlib import Path
 
 import layouts
@@ -13,7 +12,7 @@ import pytest
 
 from fersep import data
 from fersep.cli import main
-from fersep.data import facial_expressions, fetch, raf_db
+from fersep.data.cards import PUBLISHED, SOURCES
 
 
 @pytest.fixture(autouse=True)
@@ -60,8 +59,7 @@ def test_every_data_set_is_listed_with_counts_license_and_way(capsys):
     assert rows["ck_plus"].split()[1:] == ["7", "618", "needed"]
     assert rows["rendered_compound"].split()[1] == "11"
     assert rows["rendered_compound"].endswith("none")
-    cards = {import_module(module).CARD for module in data.NAMES.values()}
-    for card in cards:
+    for card in map(data.card, data.NAMES):
         assert card.license in line(blocks)
         assert card.source in line(blocks)
     status, out, _ = data_command(capsys, "list", "--json")
@@ -69,7 +67,7 @@ def test_every_data_set_is_listed_with_counts_license_and_way(capsys):
     assert list(told) == list(data.NAMES)
     assert told["mmi"]["published"]["all"]["NE"] == 205
     assert told["folder"]["classes"] is None
-    assert [name for name, row in told.items() if row["get"]] == list(fetch.SOURCES)
+    assert [name for name, row in told.items() if row["get"]] == list(SOURCES)
 
 
 # check --------------------------------------------------------------------------------
@@ -91,7 +89,7 @@ def as_published(made, monkeypatch, **changes):
         split: {c: n + changes.get(f"{split}_{c}", 0) for c, n in row.items()}
         for split, row in counted(made).items()
     }
-    monkeypatch.setitem(raf_db.PUBLISHED, made.name, published)
+    monkeypatch.setitem(PUBLISHED, made.name, published)
 
 
 def test_found_and_published_counts_stand_below_each_other(made, capsys, monkeypatch):
@@ -211,7 +209,7 @@ def origin(tmp_path, monkeypatch):
 
 
 def pin(monkeypatch, url, commit):
-    monkeypatch.setitem(fetch.SOURCES, "facial_expressions", (url, commit))
+    monkeypatch.setitem(SOURCES, "facial_expressions", {"url": url, "commit": commit})
 
 
 def get(capsys, folder):
@@ -219,9 +217,9 @@ def get(capsys, folder):
 
 
 def test_the_pinned_source_is_the_one_of_the_card():
-    url, commit = fetch.SOURCES["facial_expressions"]
-    assert url.endswith(facial_expressions.CARD.source)
-    assert commit[:8] in facial_expressions.CARD.citation
+    card, source = data.card("facial_expressions"), SOURCES["facial_expressions"]
+    assert source["url"].endswith(card.source)
+    assert source["commit"][:8] in card.citation
 
 
 @pytest.mark.parametrize("empty_folder", [False, True])

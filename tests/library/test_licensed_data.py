@@ -23,6 +23,7 @@ from fersep.data import (
     images,
     splits,
 )
+from fersep.data.cards import PUBLISHED
 
 EACH_LAYOUT = pytest.mark.parametrize("layout", LAYOUTS)
 #: Those in which an image is a whole file or row of its own.
@@ -80,9 +81,9 @@ def test_label_maps_and_counts_are_the_documented_ones(block):
     codes = module.CODES.get(name, module.CODES)
     assert codes == dict(zip(map(int, native), classes, strict=True))
     order = COMPOUND_CLASSES if name.endswith("compound") else BASIC_CLASSES
-    for line, split in zip(lines, module.PUBLISHED[name], strict=True):
+    for line, split in zip(lines, PUBLISHED[name], strict=True):
         word, *numbers = line.split()
-        published = dict(module.PUBLISHED[name][split])
+        published = dict(PUBLISHED[name][split])
         assert (split, tuple(published)) == (word, order)
         *each, whole = map(int, numbers)
         assert [published[code] for code in classes] == each
@@ -104,7 +105,7 @@ def test_every_image_has_the_class_and_split_of_its_native_label(layout, tmp_pat
     survey = data.survey(made.name, made.root, 16)
     assert survey.skipped == made.expected
     assert survey.shared == []
-    assert not survey.card.redistributable
+    assert not data.card(made.name).redistributable
     for split, counts in survey.counts.items():
         mine = [c for c, s in wanted.values() if s in (split, "")]
         assert counts == {code: mine.count(code) for code in survey.classes}

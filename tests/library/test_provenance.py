@@ -25,6 +25,7 @@ def package(tmp_path, monkeypatch):
         "low/one.py": "",
         "aside.py": "",
         "numbers.json": "[1]",
+        "facts.toml": "a = 1",
     }.items():
         (folder / name).write_text(text)
     return folder
@@ -69,6 +70,7 @@ def test_every_change_of_code_counts(package, text):
         ("from PACKAGE.low.one import f", {"low/__init__.py", "low/one.py"}),
         ("def late():\n    from PACKAGE import aside", {"aside.py"}),
         ("FILE = 'numbers.json'", {"numbers.json"}),
+        ("FILE = 'facts.toml'", {"facts.toml"}),
         ("import torch, packages\nfrom os import path", set()),
         ("if TYPE_CHECKING:\n    from PACKAGE import aside", set()),
     ],
