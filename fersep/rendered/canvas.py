@@ -11,18 +11,8 @@ from copy import copy
 import torch
 from torch import Tensor
 
-from fersep.rendered.sampling import PERSON, VIEW
+from fersep.rendered.sampling import PERSON, TABLES, VIEW
 from fersep.rendered.units import UNITS
-
-SKINS = torch.tensor(
-    [[.98, .85, .76], [.95, .78, .66], [.87, .67, .52], [.74, .53, .39],
-     [.58, .39, .28], [.42, .28, .21]]
-)  # fmt: skip
-
-HAIRS = torch.tensor(
-    [[.10, .08, .08], [.22, .14, .10], [.38, .23, .13], [.58, .30, .14],
-     [.80, .62, .34], [.62, .61, .60]]
-)  # fmt: skip
 
 
 def bell(q: Tensor) -> Tensor:
@@ -52,9 +42,9 @@ def ellipse(x: Tensor, y: Tensor, wide: Tensor | float, high: Tensor | float) ->
     return ((x / wide) ** 2 + (y / high) ** 2).sqrt() - 1
 
 
-def color_at(palette: Tensor, where: Tensor) -> Tensor:
-    """Return colors (n, 3) at places 0 to 1 (n, 1, 1) along a palette."""
-    table = palette.to(where.device)
+def color_at(scale: str, where: Tensor) -> Tensor:
+    """Return colors (n, 3) at places 0 to 1 (n, 1, 1) along a scale."""
+    table = torch.tensor(TABLES["colors"][scale], device=where.device)
     at = where[:, 0, 0] * (len(table) - 1)
     low = at.floor().long().clamp(max=len(table) - 2)
     return torch.lerp(table[low], table[low + 1], (at - low)[:, None])
@@ -72,9 +62,9 @@ class Canvas:
         self.view = v = dict(zip(VIEW, view.T[..., None, None], strict=True))
         # 0 for a woman's face, 1 for a man's, with few between.
         self.man = (3 * p["sex"] - 1).clamp(0, 1)
-        self.skin = color_at(SKINS, p["skin"])
+        self.skin = color_at("skin", p["skin"])
         grey = (p["age"] > 0.85).float()
-        self.hair = color_at(HAIRS, p["hair_tone"] * (0.85 * (1 - grey)) + grey)
+        self.hair = color_at("hair", p["hair_tone"] * (0.85 * (1 - grey)) + grey)
         self.long_hair = (p["length"] > 0.25 + 0.6 * self.man).float()
         self.pixel = 2 / size
         axis = (torch.arange(size, device=units.device) + 0.5) * self.pixel - 1

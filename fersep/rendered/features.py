@@ -7,10 +7,6 @@ from torch import Tensor
 
 from fersep.rendered.canvas import Canvas, bell, blob, box, color_at, ellipse
 
-IRISES = torch.tensor(
-    [[.22, .12, .07], [.36, .21, .10], [.30, .36, .18], [.25, .42, .58]]
-)  # fmt: skip
-
 
 def nose(s: Canvas) -> None:
     """Paint the nose, which wrinkles (9) and rises with the lip (10)."""
@@ -74,7 +70,7 @@ def _irises(s: Canvas, y: Tensor, opened: Tensor, size: Tensor) -> None:
     dx, dy = s.x - center, y + 0.012 - 0.03 * s.view["gaze_y"]
     far = (dx**2 + dy**2).sqrt()
     radius = 0.082 * size
-    iris = color_at(IRISES, s.person["eye_color"])[:, :, None, None]
+    iris = color_at("iris", s.person["eye_color"])[:, :, None, None]
     # An iris is darkest at its edge and lightest below the pupil.
     glow = (0.75 + 0.5 * (1 - (far / radius) ** 2) + 3 * dy).clamp(0.4, 1.5)
     s.paint(iris * glow[:, None], opened * s.fill(far - radius))

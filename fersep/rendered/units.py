@@ -9,46 +9,17 @@ import torch
 from torch import Tensor
 
 from fersep.data import BASIC_CLASSES, COMPOUND_CLASSES, DataError
-from fersep.rendered.sampling import class_counts, spreads, uniform
+from fersep.rendered.sampling import TABLES, class_counts, spreads, uniform
 
 #: The action units that move a face, and what each does.
-ACTION_UNITS = {
-    1: "inner brow raiser", 2: "outer brow raiser", 4: "brow lowerer",
-    5: "upper lid raiser", 6: "cheek raiser", 7: "lid tightener",
-    9: "nose wrinkler", 10: "upper lip raiser", 11: "nasolabial deepener",
-    12: "lip corner puller", 15: "lip corner depressor", 17: "chin raiser",
-    20: "lip stretcher", 23: "lip tightener", 24: "lip pressor", 25: "lips part",
-    26: "jaw drop",
-}  # fmt: skip
+ACTION_UNITS = {int(u): words for u, words in TABLES["action_units"].items()}
 
 UNITS = tuple(ACTION_UNITS)
 
-#: Share of faces of each expression that show a unit, after Du, Tao and Martinez
-#: (2014), Table 1. Units of the prototype, known only to be above .7, stand at .9.
-_SHARES = {
-    "NE": "",
-    "HA": "12:.9 25:.9 6:.51",
-    "SA": "4:.9 15:.9 1:.6 6:.5 11:.26 17:.67",
-    "SU": "1:.9 2:.9 25:.9 26:.9 5:.66",
-    "FE": "1:.9 4:.9 20:.9 25:.9 2:.57 5:.63 26:.33",
-    "AN": "4:.9 7:.9 24:.9 10:.26 17:.52 23:.29",
-    "DI": "9:.9 10:.9 17:.9 4:.31 24:.26",
-    "HS": "1:.9 2:.9 12:.9 25:.9 5:.64 26:.67",
-    "HD": "10:.9 12:.9 25:.9 4:.32 6:.61 9:.59",
-    "SF": "1:.9 4:.9 20:.9 25:.9 2:.46 5:.24 6:.34 15:.3",
-    "SA_": "4:.9 15:.9 6:.26 7:.48 11:.2 17:.5",
-    "SS": "1:.9 4:.9 25:.9 26:.9 2:.27 6:.31",
-    "SD": "4:.9 10:.9 1:.49 6:.61 9:.2 11:.35 15:.54 17:.47 25:.43",
-    "FA": "4:.9 20:.9 25:.9 5:.4 7:.39 10:.3 11:.33",
-    "FS": "1:.9 2:.9 5:.9 20:.9 25:.9 4:.47 10:.35 11:.22 26:.51",
-    "AS": "4:.9 25:.9 26:.9 5:.35 7:.5 10:.34",
-    "AD": "4:.9 10:.9 17:.9 7:.6 9:.57 24:.36",
-    "DS": "1:.9 2:.9 5:.9 10:.9 4:.45 9:.37 17:.66 24:.33",
-}
-
+#: Share of faces of each expression that show a unit.
 EXPRESSIONS: dict[str, dict[int, float]] = {
-    code: {int(u): float(p) for u, p in (pair.split(":") for pair in text.split())}
-    for code, text in _SHARES.items()
+    code: {int(u): share for u, share in row.items()}
+    for code, row in TABLES["expressions"].items()
 }
 
 #: The expression of each label, a key of `EXPRESSIONS`. SA is sad among the basic and
