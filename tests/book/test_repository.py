@@ -68,6 +68,24 @@ def test_parameters_are_annotated_literals_with_a_word_of_help(path):
 
 
 @EACH_NOTEBOOK
+def test_no_name_hides_an_import(path):
+    tree = ast.parse("\n".join(cell.source for cell in code_cells(path)))
+    nodes = list(ast.walk(tree))
+    imported = {
+        (alias.asname or alias.name).split(".")[0]
+        for node in nodes
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    stored = {
+        node.id
+        for node in nodes
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    assert not imported & stored
+
+
+@EACH_NOTEBOOK
 def test_code_fits_the_page(path):
     for cell in code_cells(path):
         for line in cell.source.splitlines():
