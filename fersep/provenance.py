@@ -8,7 +8,6 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from importlib.util import find_spec
@@ -19,13 +18,7 @@ _PACKAGES = ("fersep", "torch", "torchvision", "numpy", "openTSNE", "papermill")
 
 
 def provenance(device: str = "cpu") -> dict[str, Any]:
-    """Return revision, versions and device; no host name, no path.
-
-    Parameters
-    ----------
-    device : str
-        For a CUDA device its model is given.
-    """
+    """Return revision, versions and device (a GPU by its model); no host, no path."""
     if device.startswith("cuda"):
         import torch
 
@@ -58,18 +51,13 @@ def _revision() -> str:
 def code_key(*modules: str) -> str:
     """Return a hash of modules and of all that they import from their own packages.
 
-    Comments, docstrings, layout and what only type checkers import do not count; nor
-    do the packages of others.
-
-    Parameters
-    ----------
-    *modules : str
-        Full names, like ``fersep.training``.
+    Modules are full names, like ``fersep.training``. Comments, docstrings, layout and
+    what only type checkers import do not count; nor do the packages of others.
     """
     digest = hashlib.sha256()
     for path in sorted(reached_files(modules)):
         text = path.read_text(encoding="utf-8")
-        bare = _read(text).bare if path.suffix == ".py" else text
+        bare = _read(text)[0] if path.suffix == ".py" else text
         digest.update(f"{path.name}\0{bare}\0".encode())
     return digest.hexdigest()
 
@@ -84,31 +72,32 @@ def reached_files(modules: Iterable[str]) -> set[Path]:
     own = {name.partition(".")[0] for name in waiting}
     found: set[Path] = set()
     while waiting:
-        for path in _files_of(waiting.pop(), own) - found:
-            source = _read(path.read_text(encoding="utf-8"))
-            named = {path.parent / text for text in source.data_files}
-            found |= {path, *(file for file in named if file.is_file())}
-            waiting += source.imports
+        first, *rest = waiting.pop().split(".")
+        if first not in own or not (root := _root(first)):
+            continue
+        # Importing a.b.c runs a and a.b too; a last part may be a name defined there.
+        places = [root.joinpath(*rest[:i]) for i in range(len(rest) + 1)]
+        files = {f for p in places for f in (p / "__init__.py", p.with_suffix(".py"))}
+        for path in files - found:
+            if path.is_file():
+                _, imports, named = _read(path.read_text(encoding="utf-8"))
+                beside = {path.parent / name for name in named}
+                found |= {path, *(file for file in beside if file.is_file())}
+                waiting += imports
     return found
 
 
 def imported_names(code: str) -> list[str]:
     """Return every module that code may import, also one whose name is a string."""
-    return list(_read(code).imports)
+    return list(_read(code)[1])
 
 
 _WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-@dataclass(frozen=True)
-class _Source:
-    bare: str
-    imports: tuple[str, ...]
-    data_files: tuple[str, ...]
-
-
 @cache
-def _read(code: str) -> _Source:
+def _read(code: str) -> tuple[str, list[str], list[str]]:
+    """Return what counts of some code, the modules it imports, the files it names."""
     tree = ast.parse(code)
     for node in ast.walk(tree):
         if isinstance(node, _WITH_DOCSTRING) and ast.get_docstring(node) is not None:
@@ -124,29 +113,9 @@ def _read(code: str) -> _Source:
             imports += [f"{node.module}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             texts.append(node.value)
-    return _Source(
-        ast.unparse(tree),
-        (*imports, *(text for text in texts if text.startswith("fersep."))),
-        tuple(text for text in texts if text.endswith((".json", ".toml"))),
-    )
-
-
-def _files_of(name: str, own: set[str]) -> set[Path]:
-    """Return the files that importing a module runs, down to its own."""
-    first, *rest = name.split(".")
-    place = _root(first) if first in own else None
-    found: set[Path] = set()
-    if place is None:
-        return found
-    found.add(place / "__init__.py")
-    for part in rest:
-        if (module := place / f"{part}.py").is_file():
-            return found | {module}
-        place = place / part
-        if not (place / "__init__.py").is_file():
-            break  # the rest names something defined there
-        found.add(place / "__init__.py")
-    return found
+    imports += [text for text in texts if text.startswith("fersep.")]
+    files = [text for text in texts if text.endswith((".json", ".toml"))]
+    return ast.unparse(tree), imports, files
 
 
 @cache

@@ -47,10 +47,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
 def whole_folder(folder: str | Path) -> Iterator[Path]:
     """Give a hidden folder to fill; it becomes ``folder`` whole, or not at all.
 
-    Raises
-    ------
-    FileExistsError
-        If the folder is there already, or another process finished it meanwhile.
+    FileExistsError if that is there already, or another process finished it meanwhile.
     """
     folder = Path(folder)
     taken = FileExistsError(f"{folder} exists; choose a new name, or delete it first")
@@ -82,18 +79,11 @@ def cached_array(
     shape: tuple[int, ...],
     fill: Callable[[NDArray[np.uint8]], Any],
 ) -> tuple[NDArray[np.uint8], Any]:
-    """Return an array that is filled once and kept below the build folder.
+    """Return an array (shape) uint8, filled once and kept below the build folder.
 
-    Parameters
-    ----------
-    name : str
-        The folder's name begins with it.
-    key : iterable
-        All that the array depends on; the hash of its text ends the folder's name.
-    shape : tuple of int
-    fill : callable
-        ``fill(array)`` fills an array of zeros (shape) uint8 and returns facts that
-        JSON can hold, or None. If it fails, nothing is kept.
+    Its folder's name begins with ``name`` and ends with the hash of the texts in
+    ``key``: all that the array depends on. ``fill(array)`` fills an array of zeros; it
+    returns facts that JSON can hold, or None. If it fails, nothing is kept.
 
     Returns
     -------

@@ -1,8 +1,7 @@
 """Data sets of drawn faces; no photograph takes part.
 
-:mod:`~fersep.rendered.sampling` chooses who is on image i and how it is taken,
-:mod:`~fersep.rendered.units` what the face shows, and
-:mod:`~fersep.rendered.drawing` draws it.
+:mod:`~fersep.rendered.sampling` chooses who is on image i, what the face shows and how
+it is taken; :mod:`~fersep.rendered.drawing` draws it.
 """
 
 from __future__ import annotations
@@ -25,34 +24,28 @@ from fersep.data.splits import split_by_group
 from fersep.data.types import Array
 from fersep.rendered.drawing import render
 from fersep.rendered.sampling import (
+    ACTION_UNITS,
     DIFFICULTIES,
+    EXPRESSIONS,
+    EXPRESSIONS_OF,
     FULL_SIZE,
     IMAGES_PER_PERSON,
-    PERSON,
+    UNITS,
     VIEW,
-    class_counts,
+    action_units,
+    bayes_accuracy,
+    expected_units,
     front_view,
     labels_of,
     people,
     persons_of,
     views,
-)  # fmt: skip
-from fersep.rendered.units import (
-    ACTION_UNITS,
-    EXPRESSIONS,
-    EXPRESSIONS_OF,
-    UNITS,
-    action_units,
-    bayes_accuracy,
-    expected_units,
-    units_of,
-)  # fmt: skip
+)
 
 __all__ = [
-    "ACTION_UNITS", "CLASSES", "DIFFICULTIES", "EXPRESSIONS", "EXPRESSIONS_OF",
-    "FULL_SIZE", "PERSON", "UNITS", "VIEW", "action_units", "bayes_accuracy",
-    "class_counts", "draw", "draw_all", "expected_units", "front_view", "labels_of",
-    "load", "people", "persons_of", "render", "units_of", "views",
+    "ACTION_UNITS", "CLASSES", "DIFFICULTIES", "EXPRESSIONS", "FULL_SIZE", "UNITS",
+    "VIEW", "Look", "action_units", "bayes_accuracy", "draw", "draw_all",
+    "expected_units", "front_view", "labels_of", "load", "people", "render", "views",
 ]  # fmt: skip
 
 CLASSES = {"rendered_basic": BASIC_CLASSES, "rendered_compound": COMPOUND_CLASSES}

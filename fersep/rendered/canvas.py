@@ -11,8 +11,7 @@ from copy import copy
 import torch
 from torch import Tensor
 
-from fersep.rendered.sampling import PERSON, TABLES, VIEW
-from fersep.rendered.units import UNITS
+from fersep.rendered.sampling import PERSON, TABLES, UNITS, VIEW
 
 
 def bell(q: Tensor) -> Tensor:

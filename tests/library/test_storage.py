@@ -59,6 +59,28 @@ def test_a_failed_writer_leaves_what_was_there(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["deep"]
 
 
+def test_an_array_is_filled_once_and_a_failed_one_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("FERSEP_BUILD", str(tmp_path))
+
+    def fails(array):
+        array[0] = 1
+        raise RuntimeError("broken image")
+
+    def fill(array):
+        array[1] = 7
+        return {"left out": ["b.png"]}
+
+    with pytest.raises(RuntimeError, match="broken image"):
+        storage.cached_array("faces", ["a", 1], (3, 2), fails)
+    assert list((tmp_path / "data").iterdir()) == []
+    for maker in (fill, fails):  # what is there is not made again
+        array, facts = storage.cached_array("faces", ["a", 1], (3, 2), maker)
+        assert array.tolist() == [[0, 0], [7, 7], [0, 0]]
+        assert facts == {"left out": ["b.png"]}
+    with pytest.raises(RuntimeError):
+        storage.cached_array("faces", ["a", 2], (3, 2), fails)
+
+
 def test_what_is_whole_has_the_usual_rights(tmp_path):
     (tmp_path / "plain").mkdir()
     (tmp_path / "plain.txt").touch()
