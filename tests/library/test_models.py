@@ -22,22 +22,21 @@ def test_full_width_is_torchvisions_resnet(arch, make):
     assert torch.equal(logits, ours.fc(features))
 
 
-@pytest.mark.parametrize(("width", "dim"), [(16, 128), (32, 256)])
-def test_narrow_features_are_never_negative(width, dim):
-    features, logits = expression_net(width=width, num_classes=11)(
-        torch.randn(4, 3, 48, 48)
-    )
-    assert features.shape == (4, dim)
+@pytest.mark.parametrize(
+    ("width", "extra", "relu", "dim"),
+    [
+        (16, None, False, 128),
+        (32, None, False, 256),
+        (8, 10, False, 10),
+        (8, 9, True, 9),
+    ],
+)
+def test_only_an_extra_layer_gives_negative_features(width, extra, relu, dim):
+    net = expression_net("resnet18", 11, extra, width, feature_relu=relu)
+    features, logits = net(torch.randn(4, 3, 48, 48))
+    assert features.shape == (4, dim) == (4, net.feature_dim)
     assert logits.shape == (4, 11)
-    assert (features >= 0).all()
-
-
-def test_an_extra_layer_sets_the_feature_length():
-    net = expression_net(width=8, feature_dim=10)
-    features, _ = net(torch.randn(4, 3, 48, 48))
-    assert net.feature_dim == 10
-    assert features.shape == (4, 10)
-    assert (features < 0).any()
+    assert bool((features < 0).any()) == (extra is not None and not relu)
 
 
 def test_weights_from_a_file(tmp_path):

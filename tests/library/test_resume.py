@@ -104,43 +104,45 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path):
         checkpoints.load(tmp_path)
 
 
-def test_a_full_disk_is_said_and_the_last_checkpoint_kept(tmp_path, data, monkeypatch):
-    def no_room(settings, epoch):
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
-        return settings.lr
-
-    from_epoch_two(monkeypatch, no_room)
-    folder = tmp_path / "kept"
-    said = error_of_another_process(*data, TINY, checkpoint_folder=folder)
-    assert said == (
-        f"OSError: the checkpoint of epoch 2 could not be written into {folder} (File "
-        "too large); make room there, or choose another place; the checkpoint of epoch "
-        f"1 is kept in {folder}"
-    )
-    assert len(checkpoints.load(folder)["history"]["softmax_loss"]) == 1
-    assert [f.name for f in folder.iterdir()] == ["epoch-00001.pt"]
+def no_room(settings, epoch):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+    return settings.lr
 
 
-def test_too_little_memory_is_said_and_the_last_checkpoint_kept(
-    tmp_path, data, monkeypatch
+def no_memory(settings, epoch):
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    used = pages * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used, resource.RLIM_INFINITY))
+    return settings.lr
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (
+            no_room,
+            "OSError: the checkpoint of epoch 2 could not be written into {folder} "
+            "(File too large); make room there, or choose another place",
+        ),
+        (
+            no_memory,
+            "MemoryError: the cpu has too little memory for batch_size 120 and width "
+            "16; lower one of them, or image_size",
+        ),
+    ],
+)
+def test_what_runs_out_is_said_and_the_last_checkpoint_kept(
+    tmp_path, data, monkeypatch, change, says
 ):
-    def no_memory(settings, epoch):
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-        used = pages * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (used, resource.RLIM_INFINITY))
-        return settings.lr
-
-    from_epoch_two(monkeypatch, no_memory)
+    from_epoch_two(monkeypatch, change)
     folder = tmp_path / "kept"
     wide = replace(TINY, batch_size=120, width=16)
-    large = squares(side=128), data[1]
-    said = error_of_another_process(*large, wide, checkpoint_folder=folder)
-    assert said == (
-        "MemoryError: the cpu has too little memory for batch_size 120 and width 16; "
-        "lower one of them, or image_size; the checkpoint of epoch 1 is kept in "
-        f"{folder}"
-    )
+    images = squares(side=128 if change is no_memory else 32), data[1]
+    said = error_of_another_process(*images, wide, checkpoint_folder=folder)
+    kept = f"; the checkpoint of epoch 1 is kept in {folder}"
+    assert said == says.format(folder=folder) + kept
     assert len(checkpoints.load(folder)["history"]["softmax_loss"]) == 1
+    assert [f.name for f in folder.iterdir()] == ["epoch-00001.pt"]
 
 
 def test_a_loss_that_is_no_number_is_said_and_the_last_checkpoint_kept(

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from fersep import training
-from fersep.training import Run, Settings, batches, reuse
+from fersep.training import Run, Settings, batches
 
 
 @dataclass
@@ -51,31 +51,22 @@ def build(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_it_learns_and_keeps_a_full_history(run):
+def test_it_learns_and_one_seed_gives_one_result(data, run):
     assert run.history["validation_accuracy"][-1] > 60
     assert run.history["softmax_loss"][-1] < run.history["softmax_loss"][0]
     assert {len(v) for v in run.history.values()} == {3}
-    assert len(run.history["agreement"][0]) == 3
     assert run.centers.shape == (3, 32)
     assert not run.model.training
-
-
-def test_one_seed_gives_one_result(data, run):
+    torch.manual_seed(5)
     again = training.fit(*data, TINY, device="cpu", progress=False)
+    drawn = torch.rand(3)
+    assert torch.equal(drawn, torch.rand(3, generator=torch.Generator().manual_seed(5)))
     assert torch.equal(again.centers, run.centers)
     assert again.history == run.history
     state = run.model.state_dict()
     assert all(torch.equal(v, state[k]) for k, v in again.model.state_dict().items())
     other = training.fit(*data, replace(TINY, seed=4), progress=False)
     assert not torch.equal(other.centers, run.centers)
-
-
-def test_training_leaves_the_global_seed_alone(data):
-    torch.manual_seed(5)
-    training.fit(*data, replace(TINY, epochs=1), progress=False)
-    after = torch.rand(3)
-    torch.manual_seed(5)
-    assert torch.equal(after, torch.rand(3))
 
 
 def test_lambda_zero_is_the_softmax_loss_with_centers_that_follow(data, run):
@@ -160,11 +151,7 @@ def test_a_run_comes_back_as_it_was(tmp_path, data, run):
         Run.load(tmp_path / "kept")
 
 
-def test_runs_are_shared_and_keyed_by_what_computes_them(build, data, monkeypatch):
-    first = training.load_or_train(*data, TINY, progress=False)
-    monkeypatch.delattr(reuse, "fit")
-    again = training.load_or_train(*data, TINY, progress=False)
-    assert torch.equal(first.centers, again.centers)
+def test_runs_are_keyed_by_what_computes_them(data):
     keys = {
         training.run_key(*data, TINY),
         training.run_key(*data, replace(TINY, lam=0.5)),
@@ -231,12 +218,6 @@ def test_bad_data_and_devices_are_named(data, monkeypatch):
     with pytest.raises(ValueError, match="device must be auto, cpu or cuda; got 'gpu'"):
         training.pick_device("gpu")
     assert training.pick_device("auto").type == "cpu"
-
-
-def test_a_diverging_run_says_so(data):
-    wild = replace(TINY, lr=1e30, momentum=0.0)
-    with pytest.raises((FloatingPointError, ValueError), match="lower"):
-        training.fit(*data, wild, progress=False)
 
 
 @pytest.mark.gpu
