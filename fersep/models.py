@@ -153,19 +153,16 @@ def _load_weights(
             ) from None
     else:
         state = _state_of(Path(weights))
+    # The last layer, and an extra one that the file lacks, keep their random weights.
+    own = {k: v for k, v in net.state_dict().items() if k.startswith(("fc.", "embed."))}
     body = {k: v for k, v in state.items() if not k.startswith("fc.")}
     try:
-        missing, unexpected = net.load_state_dict(body, strict=False)
+        net.load_state_dict({**own, **body})
     except RuntimeError as error:
+        why = " ".join(str(error).partition(":")[2].split())[:150]
         raise ValueError(
-            f"the weights {weights} do not fit a {arch} of width {width}: {error}"
+            f"the weights {weights} do not fit a {arch} of width {width}: {why} …"
         ) from None
-    missing = [k for k in missing if not k.startswith(("fc.", "embed."))]
-    if missing or unexpected:
-        raise ValueError(
-            f"the weights {weights} do not fit a {arch}: missing {missing[:3]}, "
-            f"not expected {list(unexpected)[:3]}"
-        )
 
 
 def _state_of(path: Path) -> dict[str, Tensor]:

@@ -41,17 +41,11 @@ class Feed:
     ) -> Iterator[tuple[Tensor, Tensor, float]]:
         """Give the batches of an epoch in a new order, changed as drawn.
 
-        Where several processes train, each gets its part of every batch of m. A last
-        batch too small to give each of them two images is left out: batch norm has no
-        spread of one image. The generator is on the CPU.
-
-        Yields
-        ------
-        images : Tensor, (k, 3, height, width)
-            Normalized, in channels-last order.
-        labels : Tensor, (k,)
-        weight : float
-            Of the batch's loss; see `fersep.training.processes.part_of`.
+        They are images (k, 3, height, width), normalized and in channels-last order,
+        labels (k,), and the weight of their loss: where several processes train, each
+        gets its `part_of` every batch. A last batch too small to give each of them two
+        images is left out: batch norm has no spread of one image. The generator is on
+        the CPU.
         """
         order = torch.randperm(len(self.labels), generator=generator)
         for batch in order.split(batch_size):

@@ -22,10 +22,7 @@ from fersep.losses.base import several_processes
 def pick_device(name: str = "auto") -> torch.device:
     """Return the device of that name; "auto" is a GPU when there is one.
 
-    Raises
-    ------
-    ValueError
-        If the name is unknown or the device is not there.
+    ValueError if the name is unknown or the device is not there.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
