@@ -82,5 +82,5 @@ def test_bad_arguments_are_named(tmp_path):
     with pytest.raises(ValueError, match="do not fit a resnet18 of width 16"):
         expression_net(width=16, weights=tmp_path / "w.pt")
     torch.save({"conv1.weight": torch.zeros(64, 3, 7, 7)}, tmp_path / "part.pt")
-    with pytest.raises(ValueError, match=r"resnet18 of width 64: .* Missing key\(s\)"):
+    with pytest.raises(ValueError, match=r"resnet18 of width 64: Missing key\(s\)"):
         expression_net(weights=tmp_path / "part.pt")
