@@ -8,6 +8,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from importlib import metadata
 from importlib.util import find_spec
@@ -25,10 +26,8 @@ def provenance(device: str = "cpu") -> dict[str, Any]:
         device = torch.cuda.get_device_name(device)
     versions = {"python": platform.python_version()}
     for package in _PACKAGES:
-        try:
+        with suppress(metadata.PackageNotFoundError):
             versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
     return {"revision": _revision(), "versions": versions, "device": device}
 
 
@@ -39,8 +38,7 @@ def _revision() -> str:
     root = Path(__file__).parents[1]
     if not (root / ".git").exists():  # installed inside somebody else's repository
         return "unknown"
-    order = ["git", "-C", str(root), "describe"]
-    order += ["--always", "--dirty", "--abbrev=12"]
+    order = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
         done = subprocess.run(order, capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):

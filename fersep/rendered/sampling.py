@@ -187,21 +187,11 @@ def expected_units(classes: list[str], difficulty: str = "easy") -> Tensor:
 def action_units(
     classes: list[str], seed: int, index: Tensor, persons: Tensor, difficulty: str
 ) -> Tensor:
-    """Draw the action units of images.
+    """Draw the action units (n, 2, 17) of images.
 
-    Parameters
-    ----------
-    classes : list of str, (n,)
-        Expressions, keys of `EXPRESSIONS`.
-    seed : int
-    index, persons : Tensor, (n,) int64
-        Number of each image and of its person.
-    difficulty : str
-
-    Returns
-    -------
-    Tensor, (n, 2, 17)
-        Intensities from 0 to 1 of the left and right half of the picture.
+    They are intensities from 0 to 1 of the left and right half of the picture. Classes
+    are n keys of `EXPRESSIONS`; index and persons, (n,) int64, number each image and
+    its person.
     """
     chance = expected_units(classes, difficulty).to(index.device)
     draw = uniform(seed, 2, index, 3 * len(UNITS)).unflatten(1, (3, len(UNITS)))
