@@ -156,12 +156,7 @@ def whole(name: str, root: str | Path | None, *, image_size: int = 48) -> Faces:
     Parameters
     ----------
     name, root, image_size
-        As in :func:`load`.
-
-    Raises
-    ------
-    DataError
-        As `load`; rendered faces have no files.
+        As in :func:`load`; rendered faces have no files.
     """
     return survey(name, root, image_size).make_whole()
 
@@ -169,10 +164,10 @@ def whole(name: str, root: str | Path | None, *, image_size: int = 48) -> Faces:
 def survey(name: str, root: str | Path | None, image_size: int = 48) -> Photographs:
     """Open a set of photographs: what is there, and what is left out and why.
 
-    Raises
-    ------
-    DataError
-        As `load`; rendered faces have no files.
+    Parameters
+    ----------
+    name, root, image_size
+        As in :func:`load`; rendered faces have no files.
     """
     if name not in NAMES or is_rendered(name):
         known = ", ".join(n for n in NAMES if not is_rendered(n))

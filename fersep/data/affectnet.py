@@ -19,14 +19,7 @@ from typing import Any
 import numpy as np
 
 from fersep.data.files import Files, no_file_reason
-from fersep.data.rows import (
-    Said,
-    finite_numbers,
-    merge_rows,
-    read_code,
-    read_rows,
-    skip,
-)
+from fersep.data.rows import Said, merge_rows, read_code, read_numbers, read_rows, skip
 from fersep.data.types import DataError, Listing, Photo, Skipped
 
 #: Label in the files -> class. Anger and disgust stand the other way round than in the
@@ -91,7 +84,7 @@ def _list_first(root: Path, lists: Path, skipped: Skipped) -> list[Photo]:
             where, label = cells[NEEDED[0]], cells["expression"]
             row += f": {where}, {label}"
             image, code = files.find(where), read_code(label)
-            x, y, width, height = finite_numbers(cells[side] for side in BOX) or [0] * 4
+            x, y, width, height = read_numbers(cells[side] for side in BOX) or [0] * 4
             reasons = {
                 UNUSED.get(code, ""): code in UNUSED,
                 "unknown label": code not in CODES,

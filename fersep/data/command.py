@@ -19,13 +19,7 @@ from typing import Any
 
 from fersep import data, storage
 from fersep.data import NAMES, SPLITS, DataError, card, is_rendered
-from fersep.data.cards import (
-    BASIC_CLASSES,
-    COMPOUND_CLASSES,
-    PUBLISHED,
-    SOURCES,
-    Counts,
-)
+from fersep.data.cards import PUBLISHED, SOURCES, WORDS, Counts
 
 #: Names shown of the files left out for one reason.
 SHOWN = 3
@@ -37,15 +31,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True)
     every = actions.add_parser("list", help="the data sets and how to get them")
     every.add_argument("--json", action="store_true", help="for machines")
-    one = actions.add_parser(
-        "check", help="count a folder; status 1 if it cannot be used"
-    )
+    one = actions.add_parser("check", help="count a folder; status 1 if not usable")
     one.add_argument("name", help=f"one of {', '.join(photographs)}")
     one.add_argument("root", help="the folder that holds the files")
     one.add_argument("--json", action="store_true", help="for machines; names all")
-    get = actions.add_parser("get", help="bring the set that may be copied, by git")
-    get.add_argument("name", help=", ".join(SOURCES))
-    get.add_argument("root", help="the folder to make")
+    new = actions.add_parser("get", help="bring the set that may be copied, by git")
+    new.add_argument("name", help=", ".join(SOURCES))
+    new.add_argument("root", help="the folder to make")
 
 
 def run(order: Namespace) -> int:
@@ -77,8 +69,7 @@ def describe_all() -> list[dict[str, Any]]:
     """Return what is known of each data set, before any folder is given."""
     rows = []
     for name in NAMES:
-        compound = name.endswith("compound")
-        classes = COMPOUND_CLASSES if compound else BASIC_CLASSES
+        classes = WORDS["compound" if name.endswith("compound") else "basic"]
         way = f"python -m fersep data get {name} FOLDER"
         rows.append(
             {
@@ -183,9 +174,8 @@ def write_check(facts: dict[str, Any]) -> str:
         verdict = "No counts are published to compare with."
     elif differences:
         verdict = f"Not as published: {differences}."
-    usable = "It can be used."
-    if facts["problem"]:
-        usable = f"It cannot be used: {facts['problem']}"
+    problem = facts["problem"]
+    usable = f"It cannot be used: {problem}" if problem else "It can be used."
     return "\n\n".join(
         [
             f"{facts['name']} in {facts['root']}: {total:,} images can be used",

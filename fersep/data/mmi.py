@@ -28,14 +28,7 @@ from xml.etree import ElementTree
 
 from fersep.data.files import Files, below, no_file_reason
 from fersep.data.images import square_image
-from fersep.data.rows import (
-    Said,
-    finite_numbers,
-    merge_rows,
-    read_code,
-    read_rows,
-    skip,
-)
+from fersep.data.rows import Said, merge_rows, read_code, read_numbers, read_rows, skip
 from fersep.data.types import Array, DataError, Listing, Photo, Skipped
 
 #: Value of the Emotion tag -> class; higher ones are other emotions.
@@ -88,7 +81,7 @@ def _list_table(root: Path, skipped: Skipped) -> list[Photo]:
         code = read_code(row["emotion"])
         lost = frames[images.index("")] if "" in images else ""
         cells = [row[side] for side in BOX]
-        box = tuple(finite_numbers(cells))
+        box = tuple(read_numbers(cells))
         no_box = not box or box[0] >= box[2] or box[1] >= box[3]
         reasons = {
             "row without a session or a person": "" in (row["session"], row["person"]),

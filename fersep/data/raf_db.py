@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
-from fersep.data.cards import BASIC_CLASSES, COMPOUND_CLASSES
+from fersep.data.cards import COMPOUND_CLASSES, WORDS
 from fersep.data.files import Files, no_file_reason
 from fersep.data.rows import Said, merge_rows, read_code, read_lines, skip
 from fersep.data.types import DataError, Listing, Photo, Skipped
@@ -43,7 +43,7 @@ def list_images(name: str, root: Path) -> Listing:
         f"{home / LABELS} has no usable line",
         "a line reads train_00001.jpg 5, and its image is "
         "Image/aligned/train_00001_aligned.jpg",
-        COMPOUND_CLASSES if half == "compound" else BASIC_CLASSES,
+        tuple(WORDS[half]),
     )
 
 

@@ -50,7 +50,7 @@ def say_skipped(skipped: Mapping[str, Sequence[str]]) -> str:
     return f" (left out: {reasons})" if reasons else ""
 
 
-def finite_numbers(cells: Iterable[str]) -> list[float]:
+def read_numbers(cells: Iterable[str]) -> list[float]:
     """Return cells as numbers, none at all if one of them is no finite number."""
     try:
         numbers = [float(cell) for cell in cells]

@@ -29,11 +29,8 @@ def split_by_group(labels: Array, groups: Sequence[str], seed: int) -> Array:
     Each class comes close to 70, 10 and 20 percent. Rare classes are placed first; a
     class of three groups has one in every split wherever that robs no other class.
     """
-    rng = np.random.default_rng(seed)
-    names = sorted(set(groups))
-    names = [names[i] for i in rng.permutation(len(names))]
-    place = {name: i for i, name in enumerate(names)}
-    of_group = np.asarray([place[g] for g in groups])
+    names, of_group = np.unique(groups, return_inverse=True)
+    of_group = np.random.default_rng(seed).permutation(len(names)).argsort()[of_group]
     s = int(labels.max()) + 1
     counts = np.zeros((len(names), s), dtype=np.int64)
     np.add.at(counts, (of_group, labels), 1)
@@ -142,16 +139,15 @@ def join_near_duplicates(images: Array, groups: Sequence[str]) -> list[str]:
     pairs = np.concatenate([_alike(small[one]), _equally_flat(small[one])])
     first, second = np.concatenate([one[pairs], copies]).T
     agree = (bits[first] == bits[second]).sum(1) >= 56
-    names = sorted(set(groups))
-    place = {name: i for i, name in enumerate(names)}
-    node = np.asarray([place[group] for group in groups])
+    names, node = np.unique(groups, return_inverse=True)
     first, second = node[first[agree]], node[second[agree]]
     shape = (len(names), len(names))
     links = coo_array((np.ones(len(first)), (first, second)), shape=shape)
     _, component = connected_components(links, directed=False)
     # The first member of a component is its smallest name.
     _, smallest = np.unique(component, return_index=True)
-    return [names[smallest[component[i]]] for i in node]
+    joined: list[str] = names[smallest[component[node]]].tolist()
+    return joined
 
 
 def _shrink(images: Array) -> tuple[Array, Array]:
