@@ -13,7 +13,9 @@ from typing import Any
 from fersep import equations
 from fersep.equations import Rule
 from fersep.losses.base import FIRST_CENTERS, CenterBasedLoss, first_centers  # noqa: F401
-from fersep.losses.relatives import CenterLoss, IslandLoss, LocalityPreservingLoss
+from fersep.losses.center import CenterLoss
+from fersep.losses.island import IslandLoss
+from fersep.losses.locality import LocalityPreservingLoss
 from fersep.losses.separate import BatchMeansLoss, SeparateLoss
 
 _KINDS: dict[str, Callable[..., CenterBasedLoss]] = {
