@@ -95,7 +95,8 @@ def decode_all(name: str, listing: Listing, images: Array) -> dict[str, Any]:
                     images[i - len(unreadable)] = picture
                 progress.update()
     groups = [photo.group for i, photo in enumerate(photos) if i not in unreadable]
-    groups = join_near_duplicates(images[: len(groups)], groups)
+    if groups:
+        groups = join_near_duplicates(images[: len(groups)], groups)
     return {"unreadable": sorted(unreadable), "groups": groups}
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import layouts
 import pytest
+from layouts import put
 
 from fersep import data
 from fersep.cli import main
@@ -16,8 +17,7 @@ from fersep.data.cards import PUBLISHED, SOURCES
 
 
 @pytest.fixture(autouse=True)
-def build(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("FERSEP_BUILD", str(tmp_path_factory.mktemp("build")))
+def wide(monkeypatch):
     monkeypatch.setenv("COLUMNS", "400")
 
 
@@ -240,41 +240,24 @@ def test_get_brings_the_pinned_commit_alone(empty_folder, origin, tmp_path, caps
     assert sorted(tmp_path.iterdir()) == before
 
 
-def not_git(folder):
-    (folder / ".git").rename(folder / "git")
+CHANGES = {
+    "no repository": lambda folder: (folder / ".git").rename(folder / "git"),
+    "changed file": lambda folder: put(folder / "data" / "legend.csv", "mine"),
+    "missing image": lambda folder: next((folder / "images").iterdir()).unlink(),
+    "a file in its place": lambda folder: put(
+        folder.rename(folder.with_name("elsewhere")).with_name(folder.name), "mine"
+    ),
+    "part of another repository": lambda folder: (folder / ".git").rename(
+        folder.parent / ".git"
+    ),
+}
 
 
-def changed_file(folder):
-    (folder / "data" / "legend.csv").write_text("mine")
-
-
-def missing_image(folder):
-    next((folder / "images").iterdir()).unlink()
-
-
-def a_file_in_its_place(folder):
-    folder.rename(folder.with_name("elsewhere"))
-    folder.write_text("mine")
-
-
-def part_of_another_repository(folder):
-    (folder / ".git").rename(folder.parent / ".git")
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        not_git,
-        changed_file,
-        missing_image,
-        a_file_in_its_place,
-        part_of_another_repository,
-    ],
-)
+@pytest.mark.parametrize("change", CHANGES)
 def test_a_wrong_folder_is_refused_and_kept(change, origin, tmp_path, capsys):
     folder = tmp_path / "place" / "faces"
     assert get(capsys, folder)[0] == 0
-    change(folder)
+    CHANGES[change](folder)
     before = contents(folder)
     told = refusal(capsys, "get", "facial_expressions", folder)
     assert "is there and is not commit" in told

@@ -30,13 +30,6 @@ EACH_LAYOUT = pytest.mark.parametrize("layout", LAYOUTS)
 PHOTOGRAPHS = [name for name in LAYOUTS if not name.startswith(("ck_plus", "mmi"))]
 
 
-@pytest.fixture(autouse=True)
-def build(tmp_path_factory, monkeypatch):
-    folder = tmp_path_factory.mktemp("build")
-    monkeypatch.setenv("FERSEP_BUILD", str(folder))
-    return folder
-
-
 def written(layout: str, tmp_path: Path) -> Layout:
     # A space and a letter that is no ASCII stand in every path of every test.
     return LAYOUTS[layout](tmp_path / "Gesichter für alle")
@@ -214,6 +207,12 @@ def test_the_wrong_half_of_raf_db_is_not_read(tmp_path):
         ("ck_plus", "cohn-kanade-images", "cohn-kanade-images is missing; give the fo"),
         ("ck_plus", "Emotion", "Emotion is missing; give the folder of"),
         ("ck_plus", "Landmarks", "Landmarks is missing; give the folder of"),
+        (
+            "facial_expressions",
+            "data",
+            r"legend\.csv is missing; give the root",
+        ),
+        ("facial_expressions", "images", "images is missing; give the root of a copy"),
         ("mmi, table", "frames.csv", r"neither frames\.csv nor the folder Sessions"),
     ],
 )
@@ -330,10 +329,6 @@ def link_outside(made: Layout) -> None:
 def link_to_a_folder_above(made: Layout) -> None:
     place = made.photos[0].parent
     (place / "loop").symlink_to(place, target_is_directory=True)
-
-
-def no_utf8(made: Layout) -> None:
-    made.table.write_bytes(made.table.read_bytes() + b"\n\xe4")
 
 
 FAULTS = {

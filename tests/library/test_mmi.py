@@ -12,11 +12,6 @@ from fersep.data import DataError
 from fersep.data import mmi as reader
 
 
-@pytest.fixture(autouse=True)
-def build(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("FERSEP_BUILD", str(tmp_path_factory.mktemp("build")))
-
-
 @pytest.fixture
 def made(tmp_path):
     return mmi_table(tmp_path / "Gesichter für alle")
