@@ -12,8 +12,6 @@ The second start stands in for the paper's ImageNet weights, and it decides. A r
 its own place in the file and leaves the others', so single ones can be made anew.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 from dataclasses import asdict, replace

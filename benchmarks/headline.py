@@ -13,8 +13,6 @@ float32, paired by seed. The paper's 31 minutes for 60 epochs are context: it us
 TITAN Xp and names no resolution.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

@@ -9,8 +9,6 @@ medians, and a ratio is the median of the ratios within the rounds. One thread i
 and its CPU time taken.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import math

@@ -3,8 +3,6 @@
 python benchmarks/rendered.py --out results/cpu/rendered_benchmark.json
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

@@ -8,8 +8,6 @@ neither an expression nor a person of the sets that are drawn with the usual see
     python benchmarks/units.py --width 32 --weights units.pt
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """t-SNE of features and centers in one map (Fig. 3)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

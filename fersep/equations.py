@@ -9,8 +9,6 @@ it. The checks read results back from the device; the training loop uses the unc
 parts below the public functions and reads one flag per epoch instead.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Literal, get_args
 

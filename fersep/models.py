@@ -1,7 +1,5 @@
 """The network of the paper's Fig. 2: images to features, features to logits."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch

@@ -1,7 +1,5 @@
 """Which code and which versions made a result."""
 
-from __future__ import annotations
-
 import ast
 import hashlib
 import os

@@ -1,7 +1,5 @@
 """Files and folders that appear whole or not at all, and where they are kept."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

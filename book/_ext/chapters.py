@@ -1,7 +1,5 @@
 """What a chapter is: its place in the book, its parameters, what its run needs."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from dataclasses import dataclass

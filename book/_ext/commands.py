@@ -7,8 +7,6 @@
 The environment variable FERSEP_PROFILE chooses the profile (smoke, cpu, gpu).
 """
 
-from __future__ import annotations
-
 import argparse
 import hashlib
 import os

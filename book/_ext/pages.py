@@ -1,7 +1,5 @@
 """Makes a page from a chapter's source and its run; mends the finished HTML."""
 
-from __future__ import annotations
-
 import re
 import sys
 from pathlib import Path

@@ -6,8 +6,6 @@ replaced by the same notebook with the outputs of its last good run. So plain
 FERSEP_PROFILE chooses the profile (smoke, cpu, gpu).
 """
 
-from __future__ import annotations
-
 import os
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Runs stale chapters through papermill, one kernel at a time, and keeps good runs."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

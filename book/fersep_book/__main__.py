@@ -1,7 +1,5 @@
 """The command line of the book: ``python -m fersep_book compare my_run.ipynb``."""
 
-from __future__ import annotations
-
 import argparse
 import csv
 import sys

@@ -1,7 +1,5 @@
 """Where each equation, table and figure of the paper stands in code, tests and book."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from pathlib import Path

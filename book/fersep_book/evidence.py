@@ -1,7 +1,5 @@
 """From a chapter's parameters to its faces and its paired runs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
@@ -12,15 +10,9 @@ from fersep_book import records
 
 
 def settings_of(parameters: Mapping[str, Any], **changes: Any) -> Settings:
-    """Return the settings that a chapter's parameters ask for.
+    """Return the settings that a chapter's parameters ask for, but for some changes.
 
-    Parameters
-    ----------
-    parameters : mapping
-        As `fersep_book.records.start` returns them; others than settings are left
-        aside, and empty ``weights`` are random ones.
-    **changes
-        Settings that differ from them.
+    Parameters that are no settings are left aside; empty ``weights`` are random ones.
     """
     known = {field.name for field in fields(Settings)}
     asked = {name: value for name, value in parameters.items() if name in known}
@@ -31,14 +23,9 @@ def settings_of(parameters: Mapping[str, Any], **changes: Any) -> Settings:
 def load_faces(
     parameters: Mapping[str, Any], **changes: Any
 ) -> tuple[data.Faces, data.Faces, data.Faces]:
-    """Return the training, validation and test images that parameters ask for.
+    """Return training, validation and test images that a chapter's parameters ask for.
 
-    Parameters
-    ----------
-    parameters : mapping
-        As `fersep_book.records.start` returns them.
-    **changes
-        Options of `fersep.data.load_splits`, or ``data`` and ``root``, that differ.
+    Changes are other options of `fersep.data.load_splits`, or ``data`` and ``root``.
     """
     known = ["data", "root", "size", "image_size", "difficulty"]
     if data.is_rendered(parameters["data"]):

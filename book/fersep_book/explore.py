@@ -4,8 +4,6 @@ In Jupyter the figure is drawn anew for each value. In the book, where no kernel
 every frame is drawn once and travels inside the page.
 """
 
-from __future__ import annotations
-
 import base64
 import html
 import os

@@ -1,7 +1,5 @@
 """Every number that the paper prints, and what others reported after it."""
 
-from __future__ import annotations
-
 import json
 from functools import cache
 from pathlib import Path

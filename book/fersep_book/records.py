@@ -228,12 +228,7 @@ def over_seeds(
 ) -> Interval:
     """Keep the mean of one value per seed; return it with its interval.
 
-    Parameters
-    ----------
-    key, unit, digits
-        As in :func:`value`.
-    values : iterable of float
-        One for each seed; a tensor of one axis will do.
+    The other parameters are those of :func:`value`.
     """
     # The runner reads records too, and need not wait for torch.
     from fersep.analysis import mean_interval, standard_deviation
@@ -250,15 +245,7 @@ def over_pairs(
     unit: str = "",
     digits: int = 3,
 ) -> Interval:
-    """Keep the mean difference ``second - first`` over paired seeds, and return it.
-
-    Parameters
-    ----------
-    key, unit, digits
-        As in :func:`value`.
-    first, second : iterable of float
-        One value for each seed, in the same order.
-    """
+    """Keep the mean of ``second - first``, a pair for each seed, as `over_seeds` does."""
     apart = [float(b) - float(a) for a, b in zip(first, second, strict=True)]
     return over_seeds(key, apart, unit, digits)
 

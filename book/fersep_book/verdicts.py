@@ -7,8 +7,6 @@ A *number* of the paper gets a verdict only from the paper's own data: ``equal``
 ``smoke`` profile shows that the book works; it never yields a verdict.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable, Mapping

@@ -4,8 +4,6 @@
 it is taken; :mod:`~fersep.rendered.drawing` draws it.
 """
 
-from __future__ import annotations
-
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass

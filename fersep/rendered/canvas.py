@@ -4,9 +4,8 @@ Shapes are given by distances to their edges, in coordinates where the head is a
 unit high and y points down.
 """
 
-from __future__ import annotations
-
 from copy import copy
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -80,7 +79,7 @@ class Canvas:
         self.x, self.y, self.ax = x, y, x.abs()
         self.side = (x * 4 + 0.5).clamp_(0, 1)
 
-    def turn(self) -> Canvas:
+    def turn(self) -> Self:
         """Return the coordinates of features, which move as the round head turns."""
         face = copy(self)
         x = self.x - 0.8 * self.view["yaw"] * self.depth

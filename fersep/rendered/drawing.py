@@ -4,8 +4,6 @@ A face is a stack of shapes. Action units of the facial action coding system mov
 a person sets their size and color, a view turns, lights and spoils the picture.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F

@@ -1,7 +1,5 @@
 """Nose, eyes, brows and mouth."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """The folds of the skin, by which most action units are told apart."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """What a camera makes of a face: cover, shadow, exposure, blur, grain, coarse JPEG."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F

@@ -5,8 +5,6 @@ image never depends on how many are asked for. What a face shows are units of th
 action coding system.
 """
 
-from __future__ import annotations
-
 import math
 import tomllib
 from collections.abc import Collection

@@ -4,8 +4,6 @@ What is random is drawn on the CPU: one seed gives the same changes on every dev
 Nothing here waits for an accelerator, so the next batch is made while it works.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from functools import cache
 

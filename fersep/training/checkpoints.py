@@ -1,7 +1,5 @@
 """What a training needs to go on after it was ended, and what it says when it fails."""
 
-from __future__ import annotations
-
 import io
 import re
 from collections.abc import Iterator

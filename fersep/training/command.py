@@ -1,7 +1,5 @@
 """The command ``python -m fersep train``."""
 
-from __future__ import annotations
-
 import argparse
 import re
 import shutil

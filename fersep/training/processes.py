@@ -5,8 +5,6 @@ the same order of images and takes its own part of each batch. In a single proce
 functions for several change nothing.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager

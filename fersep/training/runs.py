@@ -1,14 +1,12 @@
 """What a training is given, its settings, and what it leaves behind, a run."""
 
-from __future__ import annotations
-
 import csv
 import json
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -190,7 +188,7 @@ class Run:
                     yield epoch, quantity, name, one
 
     @classmethod
-    def load(cls, folder: str | Path) -> Run:
+    def load(cls, folder: str | Path) -> Self:
         """Read a saved run.
 
         Raises

@@ -1,7 +1,5 @@
 """A miniature book for planting faults: three tiny chapters, the real configuration."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

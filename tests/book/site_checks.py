@@ -6,8 +6,6 @@ wrong. The pages are opened from disk, and every request that would leave this
 machine is refused and counted.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -1,7 +1,5 @@
 """Every chapter of the book, in a real kernel, through papermill."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """The map from the paper to code, tests and chapters has no hole."""
 
-from __future__ import annotations
-
 import ast
 import importlib
 import re

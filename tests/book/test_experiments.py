@@ -1,7 +1,5 @@
 """Experiments are files; Snakemake runs what is missing of one."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Chapter 2 in a real kernel: photographs stay off the page, the live face moves."""
 
-from __future__ import annotations
-
 import base64
 import io
 import re

@@ -1,7 +1,5 @@
 """Figures: drawn from small data, told in words, and refused where data do not fit."""
 
-from __future__ import annotations
-
 import importlib
 import inspect
 import io

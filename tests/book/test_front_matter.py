@@ -1,7 +1,5 @@
 """What a stranger reads first: README, citation, license, changes."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from pathlib import Path

@@ -4,8 +4,6 @@ The miniature book uses the real configuration and extension, is built by the
 same command, and is looked at by the same checker as the real book.
 """
 
-from __future__ import annotations
-
 import base64
 import re
 import shutil

@@ -1,7 +1,5 @@
 """The library knows nothing of the book, and its imports run one way."""
 
-from __future__ import annotations
-
 import ast
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """Chapters 8-11 on photographs and on a reader's own folder, through papermill."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

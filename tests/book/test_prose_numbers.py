@@ -4,8 +4,6 @@ A number in a sentence comes from a record (``{glue}``) or is no result: a formu
 parameter, a citation. Decimals in whole sentences are what typed results look like.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterator

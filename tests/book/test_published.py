@@ -1,7 +1,5 @@
 """The paper's numbers must agree with each other, and their verdicts with the rules."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections import Counter

@@ -1,7 +1,5 @@
 """Records: what a chapter keeps, in a real kernel, and what a reader gets to see."""
 
-from __future__ import annotations
-
 import json
 import math
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What every file of the project must be, asked without running a chapter."""
 
-from __future__ import annotations
-
 import ast
 import re
 import subprocess

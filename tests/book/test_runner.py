@@ -1,7 +1,5 @@
 """The runner: what is stale, what is kept, and what a failure leaves behind."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """The built book in a real browser, opened from disk with the network cut."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

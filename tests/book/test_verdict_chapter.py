@@ -1,7 +1,5 @@
 """The verdict chapter in a real kernel, with records made for the purpose."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

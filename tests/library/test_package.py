@@ -1,7 +1,5 @@
 """The library alone: what `pip install .` brings is enough."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Rendered faces: the same each time, one action unit at a time, fair splits."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
