@@ -245,7 +245,7 @@ def over_pairs(
     unit: str = "",
     digits: int = 3,
 ) -> Interval:
-    """Keep the mean of ``second - first``, a pair for each seed, as `over_seeds` does."""
+    """Keep the mean of ``second - first``, one pair a seed, as `over_seeds` does."""
     apart = [float(b) - float(a) for a, b in zip(first, second, strict=True)]
     return over_seeds(key, apart, unit, digits)
 
