@@ -9,8 +9,6 @@ photographs has ``list_images(name, root)``, which returns a `Listing` before an
 is opened. All else is done the same way for all.
 """
 
-from __future__ import annotations
-
 from importlib import import_module
 from numbers import Integral
 from pathlib import Path

@@ -10,8 +10,6 @@ The official test images were never released: as in the paper, the validation li
 the test split, and validation images come out of the training list.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The classes of the paper, and what ``cards.toml`` tells of each data set."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass

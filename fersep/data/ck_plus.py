@@ -10,8 +10,6 @@ out, and so are the frames in between. A face is turned until its eyes are level
 out around its own points. There is no official split: people stand on one side only.
 """
 
-from __future__ import annotations
-
 import math
 import re
 import unicodedata

@@ -1,7 +1,5 @@
 """What ``python -m fersep data`` prints: the data sets, and what a folder holds."""
 
-from __future__ import annotations
-
 import json
 import os
 import shlex

@@ -3,8 +3,6 @@
 Layout: ``images/*.jpg`` and ``data/legend.csv`` with ``user.id,image,emotion``.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections import defaultdict

@@ -5,8 +5,6 @@ Layouts: ``fer2013.csv`` (columns ``emotion,pixels,Usage``) or ``icml_face_data.
 ``train`` and ``test``, which keep no public and private test apart.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Files below the root of a data set, found by name."""
 
-from __future__ import annotations
-
 import os
 import posixpath
 import unicodedata

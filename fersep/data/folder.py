@@ -5,8 +5,6 @@ split here; ``root/faces.csv`` with the columns path, label and, if known, split
 person.
 """
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Images of files, squared; all of a data set opened once and kept."""
 
-from __future__ import annotations
-
 import os
 import sys
 import warnings

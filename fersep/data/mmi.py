@@ -16,8 +16,6 @@ and side, or lies on its side, take the frames out yourself. There is no officia
 people stand on one side only.
 """
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from importlib.util import find_spec

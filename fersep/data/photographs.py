@@ -1,7 +1,5 @@
 """A set of photographs, opened: as a whole, in splits, or counted."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ Layout: ``basic/EmoLabel/list_patition_label.txt`` (so spelled) with lines such 
 below ``compound``. The beginning of the file name is the official split.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 

@@ -1,7 +1,5 @@
 """Rows of tables and notes: what they tell of images, or why they are left out."""
 
-from __future__ import annotations
-
 import csv
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Splits by group, and which images are nearly the same."""
 
-from __future__ import annotations
-
 import hashlib
 import warnings
 from collections import Counter

@@ -1,7 +1,5 @@
 """What a set of photographs consists of: a listing, then loaded faces."""
 
-from __future__ import annotations
-
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """The page of data cards: one section for each data set, as its `.card` says."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

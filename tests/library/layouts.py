@@ -4,8 +4,6 @@ Each builder writes a folder as it is unpacked, its quirks included, and says in
 `Layout` where everything stands, so that a test can break it on purpose.
 """
 
-from __future__ import annotations
-
 import re
 import warnings
 from collections.abc import Callable, Iterable
@@ -14,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from fersep import data
@@ -99,6 +98,17 @@ def outcome(made: Layout) -> Lost:
     }
     images = len(made.labels) - sum(sum(c.values()) for c in found.counts.values())
     return Lost(images, {reason: n for reason, n in more.items() if n})
+
+
+def expect(made: Layout, wanted: Lost | str) -> None:
+    """Check what a fault costs, or that it is one sentence that tells a way out."""
+    if isinstance(wanted, Lost):
+        assert outcome(made) == wanted
+        return
+    with pytest.raises(data.DataError, match=wanted) as caught:
+        outcome(made)
+    assert "\n" not in str(caught.value)
+    assert ";" in str(caught.value), "the sentence tells no way out"
 
 
 def picture(seed: int, side: int = 32) -> Image.Image:
