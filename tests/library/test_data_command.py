@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
 
 import layouts
 import pytest
@@ -303,11 +302,3 @@ def test_without_git_it_says_so(origin, tmp_path, capsys, monkeypatch):
 def test_other_sets_are_not_brought(name, says, tmp_path, capsys):
     assert says in refusal(capsys, "get", name, tmp_path / "faces")
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.faces
-def test_the_real_faces_are_checked(faces, capsys):
-    status, out, _ = data_command(capsys, "check", "facial_expressions", Path(faces))
-    assert status == 0
-    assert out.endswith("It can be used.\n")
-    assert "contempt, not one of the paper's classes" in out
