@@ -140,7 +140,10 @@ def intra_increment(
     Tensor, (s, d)
         To be *subtracted* from the centers (Eq. 8); orthogonal to them row by row.
 
-    Errors are those of :func:`intra_loss`, and an unknown rule.
+    Raises
+    ------
+    ValueError
+        As :func:`intra_loss`, or if the rule is unknown.
     """
     check_rule(rule)
     check_batch(features, centers, labels)
@@ -153,7 +156,8 @@ def inter_increment(centers: Tensor, rule: Rule = "exact") -> Tensor:
 
     The printed index j is free on the left and bound on the right; it is read as a sum
     over k != j. The term k = j would project to zero, so the sum of all unit centers
-    is enough: O(s d).
+    is enough: O(s d). The result is as in :func:`intra_increment`, errors as in
+    :func:`inter_loss`.
 
     Parameters
     ----------
@@ -161,8 +165,6 @@ def inter_increment(centers: Tensor, rule: Rule = "exact") -> Tensor:
     rule : {"exact", "published", "mean"}
         ``exact``: the partial derivative of Eq. 3. ``published`` and ``mean``: as
         printed, which is half of it.
-
-    The result is as in :func:`intra_increment`, errors as in :func:`inter_loss`.
     """
     check_rule(rule)
     check_centers(centers)
