@@ -28,7 +28,7 @@ def load_faces(
     Changes are other options of `fersep.data.load_splits`, or ``data`` and ``root``.
     """
     known = ["data", "root", "size", "image_size", "difficulty"]
-    if data.is_rendered(parameters["data"]):
+    if data.is_rendered(changes.get("data", parameters["data"])):
         known.append("test_size")
     asked = {name: parameters[name] for name in known if name in parameters} | changes
     return data.load_splits(asked.pop("data"), asked.pop("root", "") or None, **asked)

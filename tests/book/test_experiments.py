@@ -1,5 +1,6 @@
 """Experiments are files; Snakemake runs what is missing of one."""
 
+import json
 import re
 import subprocess
 import sys
@@ -17,8 +18,10 @@ EXPERIMENTS = sorted((ROOT / "experiments").glob("*.yml"))
 DATA = {"data", "root", "size", "image_size", "difficulty"}
 TINY = """\
 question: Does it run?
-parameters: {data: rendered_basic, size: 200, image_size: 16, width: 2, epochs: 1}
-matrix: {rule: [exact, mean], seed: [3]}
+parameters:
+  {data: rendered_basic, size: 200, image_size: 16, width: 2, epochs: 1, lam: 1,
+   feature_dim: 3, feature_relu: true}
+matrix: {rule: [exact, mean], seed: [0]}
 """
 
 
@@ -47,8 +50,11 @@ def snakemake(folder: Path) -> str:
 def test_an_experiment_runs_what_is_missing(tmp_path):
     (tmp_path / "tiny.yml").write_text(TINY)
     assert "train        2" in snakemake(tmp_path)
-    runs = [tmp_path / "tiny" / f"rule={rule},seed=3" for rule in ("exact", "mean")]
+    runs = [tmp_path / "tiny" / f"rule={rule},seed=0" for rule in ("exact", "mean")]
     assert all((run / "history.csv").is_file() for run in runs)
+    asked = json.loads((runs[1] / "run.json").read_text())["settings"]
+    assert (asked["rule"], asked["seed"], asked["lam"]) == ("mean", 0, 1)
+    assert asked["feature_relu"] is True
     for file in runs[1].iterdir():
         file.unlink()
     assert "train        1" in snakemake(tmp_path)
