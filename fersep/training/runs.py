@@ -144,8 +144,8 @@ class Run:
     provenance : dict
         Revision, versions, device; where the weights started; precision, processes.
     center_history, true_history : Tensor, (epochs, s, d), optional
-        The learned and the true centers after each epoch; None where that would be
-        too large.
+        The learned and the true centers after each epoch; None where an older saved run
+        left them out.
     """
 
     settings: Settings
