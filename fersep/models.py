@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torchvision.models import ResNet18_Weights, ResNet34_Weights
 from torchvision.models.resnet import BasicBlock
 
-#: Blocks in each of the four stages.
+#: Kinds of first layers, and blocks in each of the four stages.
+STEMS = ("imagenet", "small")
 STAGES = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3)}
 
 IMAGENET = {"resnet18": ResNet18_Weights.DEFAULT, "resnet34": ResNet34_Weights.DEFAULT}
@@ -27,12 +28,16 @@ class ExpressionNet(nn.Module):
         feature_dim: int | None,
         width: int,
         feature_relu: bool = False,
+        stem: str = "imagenet",
     ) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
+        side = 7 if stem == "imagenet" else 3
+        self.conv1 = nn.Conv2d(3, width, side, 2, padding=side // 2, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
-        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
+        self.maxpool: nn.Module = nn.Identity()
+        if stem == "imagenet":
+            self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         channels = 8 * width
         self.layer1 = _stage(width, width, stages[0], stride=1)
         self.layer2 = _stage(width, 2 * width, stages[1], stride=2)
@@ -72,6 +77,7 @@ def expression_net(
     width: int = 64,
     weights: str | Path | None = None,
     feature_relu: bool = False,
+    stem: str = "imagenet",
 ) -> ExpressionNet:
     """Build the network of the paper, or a narrow one of the same form.
 
@@ -94,6 +100,10 @@ def expression_net(
     feature_relu : bool
         A ReLU behind the extra layer, so that features stay non-negative with it. The
         pooled features are so already.
+    stem : {"imagenet", "small"}
+        The first layers. "imagenet": 7 × 7 with stride 2, then pooling; an image of 48
+        pixels reaches the last stage as 2 × 2. "small": 3 × 3 with stride 2 and no
+        pooling, for images of about 48 pixels; ImageNet's weights do not fit it.
 
     Raises
     ------
@@ -102,12 +112,16 @@ def expression_net(
     """
     if arch not in STAGES:
         raise ValueError(f"arch must be one of {', '.join(STAGES)}; got {arch!r}")
+    if stem not in STEMS:
+        raise ValueError(f"stem must be {' or '.join(STEMS)}; got {stem!r}")
     if num_classes < 2 or width < 1 or (feature_dim is not None and feature_dim < 1):
         raise ValueError(
             "num_classes must be at least 2, width and feature_dim at least 1; got "
             f"num_classes={num_classes}, width={width}, feature_dim={feature_dim}"
         )
-    net = ExpressionNet(STAGES[arch], num_classes, feature_dim, width, feature_relu)
+    net = ExpressionNet(
+        STAGES[arch], num_classes, feature_dim, width, feature_relu, stem
+    )
     if weights is not None:
         _load_weights(net, arch, width, weights)
     return net

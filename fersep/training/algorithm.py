@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from fersep.losses import CenterBasedLoss, make_loss
 from fersep.models import ExpressionNet, start_in_words
 from fersep.training import checkpoints, processes
 from fersep.training.batches import Feed, normalize
+from fersep.training.followers import CenterFollower
 from fersep.training.processes import autocast, pick_device, pick_precision, repeatable
 from fersep.training.runs import Run, Settings, describe, initial_network, learning_rate
 
@@ -41,6 +42,7 @@ def fit(
     checkpoint_folder: str | Path | None = None,
     resume: bool = False,
     sync_batch_norm: bool = False,
+    followers: Sequence[CenterFollower] = (),
 ) -> Run:
     """Train one network by Algorithm 1.
 
@@ -62,6 +64,9 @@ def fit(
     sync_batch_norm : bool
         Join the statistics of batch norm over several processes, on GPUs. Else each
         process takes them over its own part of the batch.
+    followers : sequence of CenterFollower
+        Centers that watch the features; the history keeps their agreement. For one
+        process.
 
     Returns
     -------
@@ -88,6 +93,9 @@ def fit(
     of = {**asdict(settings), "training images": train.fingerprint}
     of["validation images"] = validation.fingerprint
     parts: dict[str, Any] = {"model": model, "loss": loss, "optimizer": optimizer}
+    for each in followers:
+        sizes = len(train.classes), model.feature_dim
+        parts[each.name] = each.begin(*sizes, settings.seed).to(where)
     history: dict[str, list[Any]] = {}
     if checkpoint_folder and resume and (kept := checkpoints.load(checkpoint_folder)):
         other = f"{checkpoint_folder} holds checkpoints of another run"
@@ -100,11 +108,18 @@ def fit(
     bar = _make_bar(len(history.get("softmax_loss", [])), settings, progress)
     with repeatable(), checkpoints.explain_failures(checkpoint_folder, settings, where):
         for epoch in bar:
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(settings, epoch)
             batches = seen.draw_epoch(settings.batch_size, generator)
-            means = train_epoch(network, loss, optimizer, batches, settings)
+            means = train_epoch(
+                network, loss, optimizer, batches, settings, epoch, followers
+            )
             reached = measure_epoch(model, loss.centers, seen, unseen, settings)
+            true = reached["true_centers"].to(where)
+            reached |= {
+                f"agreement.{each.name}": analysis.center_agreement(
+                    each.loss.centers, true
+                ).tolist()
+                for each in followers
+            }
             for key, value in {**means, **reached}.items():
                 history.setdefault(key, []).append(value)
             if checkpoint_folder and processes.rank() == 0:
@@ -126,8 +141,10 @@ def train_epoch(
     network: nn.Module,
     loss: CenterBasedLoss,
     optimizer: torch.optim.Optimizer,
-    batches: Iterable[tuple[Tensor, Tensor, float]],
+    batches: Iterable[tuple[Tensor, Tensor, float, float]],
     settings: Settings,
+    epoch: int = 0,
+    followers: Sequence[CenterFollower] = (),
 ) -> dict[str, float]:
     """Train on one epoch: Algorithm 1.
 
@@ -137,7 +154,11 @@ def train_epoch(
     where, dtype = loss.centers.device, loss.centers.dtype
     sums = torch.zeros(5, device=where, dtype=dtype)
     network.train()
-    for images, labels, weight in batches:
+    for follower in followers:
+        follower.waiting.clear()
+    for images, labels, weight, done in batches:
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(settings, epoch, done)
         with autocast(settings.precision, where):
             features, logits = network(images)
         # Algorithm 1, line by line.
@@ -145,6 +166,8 @@ def train_epoch(
         intra, inter = loss.parts(features, labels)
         total = softmax + settings.lam * (intra + inter)
         loss.update(features.detach(), labels)
+        for follower in followers:
+            follower.see(features.detach(), labels)
         optimizer.zero_grad()
         (weight * total).backward()
         optimizer.step()

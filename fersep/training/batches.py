@@ -36,17 +36,19 @@ class Feed:
 
     def draw_epoch(
         self, batch_size: int, generator: torch.Generator
-    ) -> Iterator[tuple[Tensor, Tensor, float]]:
+    ) -> Iterator[tuple[Tensor, Tensor, float, float]]:
         """Give the batches of an epoch in a new order, changed as drawn.
 
         They are images (k, 3, height, width), normalized and in channels-last order,
-        labels (k,), and the weight of their loss: where several processes train, each
-        gets its `part_of` every batch. A last batch too small to give each of them two
+        labels (k,), the weight of their loss, and the share of the epoch at their
+        middle. Where several processes train, each gets its `part_of` every batch. A
+        last batch too small to give each of them two
         images is left out: batch norm has no spread of one image. The generator is on
         the CPU.
         """
         order = torch.randperm(len(self.labels), generator=generator)
-        for batch in order.split(batch_size):
+        parts = order.split(batch_size)
+        for step, batch in enumerate(parts):
             if len(batch) < 2 * processes.world_size():
                 continue
             changes = draw_changes(len(batch), self.images.shape[2:], generator)
@@ -55,7 +57,7 @@ class Feed:
                 index = self._send(index)
             images, labels = self.images[index], self.labels[index]
             images = apply_draws(self._send(images), self._send(mine))
-            yield images, self._send(labels), weight
+            yield images, self._send(labels), weight, (step + 0.5) / len(parts)
 
     def _send(self, tensor: Tensor) -> Tensor:
         if self.device.type == "cuda" and tensor.device.type == "cpu":

@@ -3,12 +3,17 @@
 import argparse
 import re
 import shutil
+from collections.abc import Iterable
 from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
-from fersep import data
-from fersep.training import checkpoints, processes
-from fersep.training.algorithm import fit
+import torch
+
+from fersep import analysis, data, equations
+from fersep.training import checkpoints, processes, runs
+from fersep.training.algorithm import evaluate, fit
+from fersep.training.followers import CenterFollower
 from fersep.training.processes import pick_device
 from fersep.training.runs import Run, Settings, describe
 
@@ -18,6 +23,9 @@ Train one network by Algorithm 1 and save it as a folder:
   python -m fersep train --data folder --root my_faces --out my_run
 
 `fersep.training.Run.load("my_run")` reads it back; run.json and history.csv are text.
+With --out my_run.npz it is a file for analyses instead, without the network: settings,
+history, centers, mean directions of the classes' features, and the logits of the
+validation and test images.
 
 Several GPUs, or several processes on a CPU, train one network together:
 
@@ -36,9 +44,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     place = parser.add_argument_group("where to").add_argument
-    place("--out", required=True, help="the folder to write")
+    place("--out", required=True, help="the folder to write, or a file NAME.npz")
     resume = "go on from the last checkpoint, which lies in OUT.checkpoints"
     place("--resume", action="store_true", help=resume)
+    note = "KEY=VALUE to keep in NAME.npz; may be given again"
+    place("--note", action="append", default=[], metavar="X", help=note)
+    follow = (
+        "RULE,INIT,M of centers that only watch, like exact,sphere,100; may be again"
+    )
+    place("--follow", action="append", default=[], metavar="X", help=follow)
+    unseen = "leave the test images alone, where something is still to be chosen"
+    place("--no-test", action="store_true", help=unseen)
+    place("--features", action="store_true", help="keep those of the test images too")
     images = parser.add_argument_group("images").add_argument
     names = f"{', '.join(data.NAMES)} (default: %(default)s)"
     images("--data", default="rendered_basic", help=names)
@@ -88,13 +105,14 @@ def run(order: argparse.Namespace) -> int:
     with processes.join(pick_device(order.device)) as device:
         first = processes.rank() == 0
         if out.exists() and order.resume:
-            other, there = f"{out} is a finished run", asdict(Run.load(out).settings)
+            there = runs.load_settings(out)
+            other = f"{out} is a finished run"
             checkpoints.raise_unless_same(other, there, asdict(settings))
             said = f"{out} is finished already"
         else:
-            run = _train(order, settings, str(device), out, unfinished)
+            run, *faces = _train(order, settings, str(device), out, unfinished)
             if first:
-                run.save(out)
+                _save(run, order, str(device), faces[: 2 if order.no_test else 3])
                 shutil.rmtree(unfinished, ignore_errors=True)
             accuracy = run.history["validation_accuracy"][-1]
             said = f"{out}: validation accuracy {accuracy:.2f} %, {run.seconds:.0f} s"
@@ -105,7 +123,7 @@ def run(order: argparse.Namespace) -> int:
 
 def _train(
     order: argparse.Namespace, settings: Settings, device: str, out: Path, kept: Path
-) -> Run:
+) -> tuple[Run, data.Faces, data.Faces, data.Faces]:
     if out.exists():
         raise FileExistsError(f"{out} exists; choose a new name, or delete it first")
     if checkpoints.files(kept) and not order.resume:
@@ -114,7 +132,7 @@ def _train(
             "with it, or delete the folder"
         )
     images = {key: vars(order)[key] for key in ("size", "image_size", "difficulty")}
-    train, validation, _ = data.load_splits(order.data, order.root or None, **images)
+    train, validation, test = data.load_splits(order.data, order.root or None, **images)
     if first := processes.rank() == 0:
         print(
             f"{len(train.labels)} training images of {train.name}, "
@@ -122,7 +140,7 @@ def _train(
             f"{describe(settings)}",
             flush=True,
         )
-    return fit(
+    run = fit(
         train,
         validation,
         settings,
@@ -131,4 +149,30 @@ def _train(
         checkpoint_folder=kept,
         resume=order.resume,
         sync_batch_norm=order.sync_batch_norm,
+        followers=[CenterFollower(name, settings.alpha) for name in order.follow],
     )
+    return run, train, validation, test
+
+
+def _save(
+    run: Run, order: argparse.Namespace, device: str, faces: Iterable[data.Faces]
+) -> None:
+    """Save a run as a folder, or as arrays with what it makes of each of the faces."""
+    out = Path(order.out)
+    if out.suffix != ".npz":
+        run.save(out)
+        return
+    arrays: dict[str, Any] = {}
+    model = run.model.to(device)
+    for name, part in zip(("train", "validation", "test"), faces, strict=False):
+        with processes.autocast(run.settings.precision, torch.device(device)):
+            features, logits = evaluate(model, part.images)
+        directions = equations.unit(features)[0]
+        s = len(part.classes)
+        arrays[f"{name}_means"] = analysis.true_centers(directions, part.labels, s)
+        if name != "train":
+            arrays[f"{name}_logits"] = logits
+            arrays[f"{name}_labels"] = part.labels
+        if name == "test" and order.features:
+            arrays["test_features"] = features
+    run.save_arrays(out, dict(pair.split("=", 1) for pair in order.note), **arrays)

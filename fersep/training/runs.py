@@ -3,20 +3,25 @@
 import csv
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from fersep import equations, storage
 from fersep.equations import Rule
 from fersep.losses import FIRST_CENTERS, LOSSES
-from fersep.models import ExpressionNet, expression_net, start_in_words
+from fersep.models import STEMS, ExpressionNet, expression_net, start_in_words
 
 PRECISIONS = ("auto", "float32", "bfloat16")
+SCHEDULES = ("steps", "linear")
+
+#: The share of a run in which η rises, where it rises and falls linearly.
+RISE = 0.2
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,9 @@ class Settings:
     lr_periods : int
         The run is cut into so many equal periods; η falls to a tenth after each. 3 is
         the paper's RAF-DB schedule (60 epochs), 4 its AffectNet schedule (20 epochs).
+    schedule : {"steps", "linear"}
+        steps: as ``lr_periods`` says. linear: η rises from 0 for the first fifth of the
+        run, and falls to 0 until its end.
     momentum, weight_decay : float
         Of stochastic gradient descent on the network; the centers have neither.
     lam : float
@@ -54,6 +62,8 @@ class Settings:
         The network.
     width : int
         Channels of the first stage; 64 is the real ResNet.
+    stem : {"imagenet", "small"}
+        The first layers; small is for images of about 48 pixels.
     feature_dim : int, optional
         Length of an extra feature layer; without it, 8 times the width.
     feature_relu : bool
@@ -70,6 +80,7 @@ class Settings:
     batch_size: int = 100
     lr: float = 0.01
     lr_periods: int = 3
+    schedule: str = "steps"
     momentum: float = 0.9
     weight_decay: float = 5e-4
     lam: float = 0.9
@@ -79,6 +90,7 @@ class Settings:
     seed: int = 0
     arch: str = "resnet18"
     width: int = 64
+    stem: str = "imagenet"
     feature_dim: int | None = None
     feature_relu: bool = False
     weights: str | None = None
@@ -90,6 +102,7 @@ class Settings:
         equations.check_alpha(self.alpha)
         equations.check_rule(self.rule)
         known = {"init": FIRST_CENTERS, "loss": LOSSES, "precision": PRECISIONS}
+        known |= {"stem": STEMS, "schedule": SCHEDULES}
         for name, words in known.items():
             if (value := getattr(self, name)) not in words:
                 raise ValueError(f"{name} must be {', '.join(words)}; got {value!r}")
@@ -104,8 +117,11 @@ class Settings:
             raise ValueError(f"lr must be a number larger than 0, got {self.lr}")
 
 
-def learning_rate(settings: Settings, epoch: int) -> float:
-    """Return η in an epoch (from 0): a tenth less after each of ``lr_periods``."""
+def learning_rate(settings: Settings, epoch: int, done: float = 0.0) -> float:
+    """Return η in an epoch (from 0), of which a share is done, by the schedule."""
+    if settings.schedule == "linear":
+        share = (epoch + done) / settings.epochs
+        return settings.lr * min(share / RISE, (1 - share) / (1 - RISE))
     return settings.lr * 0.1 ** (epoch * settings.lr_periods // settings.epochs)
 
 
@@ -144,8 +160,7 @@ class Run:
     provenance : dict
         Revision, versions, device; where the weights started; precision, processes.
     center_history, true_history : Tensor, (epochs, s, d), optional
-        The learned and the true centers after each epoch; None where an older saved run
-        left them out.
+        The learned and the true centers after each epoch.
     """
 
     settings: Settings
@@ -177,13 +192,31 @@ class Run:
             with (part / "history.csv").open("w", encoding="utf-8", newline="") as file:
                 csv.writer(file).writerows(self._rows())
 
+    def save_arrays(
+        self, path: str | Path, note: Mapping[str, str], **logits: Any
+    ) -> None:
+        """Write what an analysis needs, and no weights, as one compressed NumPy file.
+
+        It holds ``facts`` (JSON: settings, data, history, seconds, provenance, note),
+        ``learned`` and ``true`` centers (epochs, s, d), and what else is given, like
+        ``test_logits`` (n, s): all float16 but labels. It appears whole or not at all.
+        """
+        facts = {"settings": asdict(self.settings), "note": dict(note)}
+        facts |= {name: getattr(self, name) for name in _FACTS}
+        arrays = {"learned": self.center_history, "true": self.true_history, **logits}
+        arrays = {name: _shorten(array) for name, array in arrays.items()}
+        arrays["facts"] = np.array(json.dumps(facts, allow_nan=False))
+        with storage.whole_file(path) as part, part.open("wb") as file:
+            np.savez_compressed(file, **arrays)
+
     def _rows(self) -> Iterator[tuple[Any, ...]]:
         """Give the history as a table, with an empty class for what concerns all."""
         yield "epoch", "quantity", "class", "value"
         for quantity, values in self.history.items():
-            names = self.data["classes"] if quantity == "agreement" else [""]
+            by_class = quantity.startswith("agreement")
+            names = self.data["classes"] if by_class else [""]
             for epoch, value in enumerate(values, 1):
-                row = value if quantity == "agreement" else [value]
+                row = value if by_class else [value]
                 for name, one in zip(names, row, strict=True):
                     yield epoch, quantity, name, one
 
@@ -214,6 +247,20 @@ class Run:
         return cls(settings, model=model, **facts, **tensors)
 
 
+def load_settings(path: str | Path) -> dict[str, Any]:
+    """Return the settings of a run that was saved whole, or as arrays."""
+    if Path(path).suffix != ".npz":
+        return asdict(Run.load(path).settings)
+    with np.load(path) as arrays:
+        settings: dict[str, Any] = json.loads(str(arrays["facts"]))["settings"]
+    return settings
+
+
+def _shorten(array: Any) -> Any:
+    tensor = torch.as_tensor(array)
+    return tensor.numpy().astype("f2" if tensor.is_floating_point() else "u1")
+
+
 def initial_network(num_classes: int, settings: Settings) -> ExpressionNet:
     """Return the network as :func:`fit` starts with it, before the first step."""
     with torch.random.fork_rng(devices=[]):
@@ -225,5 +272,6 @@ def initial_network(num_classes: int, settings: Settings) -> ExpressionNet:
             settings.width,
             settings.weights,
             settings.feature_relu,
+            settings.stem,
         )
     return net.eval()

@@ -56,12 +56,14 @@ def error_of_another_process(*args, **options):
 
 def from_epoch_two(monkeypatch, change):
     """Have something happen after the first epoch, when its checkpoint is written."""
-    rate = training.learning_rate
+    real = algorithm.train_epoch
 
-    def learning_rate(settings, epoch):
-        return rate(settings, epoch) if epoch == 0 else change(settings, epoch)
+    def train_epoch(*given):
+        *others, settings, epoch = given
+        rate = settings.lr if epoch == 0 else change(settings, epoch)
+        return real(*others, replace(settings, lr=rate), epoch)
 
-    monkeypatch.setattr(algorithm, "learning_rate", learning_rate)
+    monkeypatch.setattr(algorithm, "train_epoch", train_epoch)
 
 
 @pytest.mark.parametrize(
@@ -172,15 +174,15 @@ def test_checkpoints_of_another_run_are_refused(tmp_path, data):
 def test_kept_runs_go_on_by_themselves(tmp_path, data, monkeypatch):
     monkeypatch.setenv("FERSEP_BUILD", str(tmp_path))
     whole = training.fit(*data, TINY, device="cpu")
-    rate, epochs = training.learning_rate, []
+    real, epochs = algorithm.train_epoch, []
 
-    def counted(settings, epoch):
-        epochs.append(epoch)
+    def counted(*given):
+        epochs.append(given[-1])
         if len(epochs) == 3:
             raise KeyboardInterrupt
-        return rate(settings, epoch)
+        return real(*given)
 
-    monkeypatch.setattr(algorithm, "learning_rate", counted)
+    monkeypatch.setattr(algorithm, "train_epoch", counted)
     with pytest.raises(KeyboardInterrupt):
         training.load_or_train(*data, TINY, device="cpu")
     assert same(training.load_or_train(*data, TINY, device="cpu"), whole)

@@ -47,15 +47,15 @@ def test_it_writes_a_run_and_goes_on_after_a_stop(build, capsys, monkeypatch):
     assert "is a finished run: seed is 0 there and 1 here" in capsys.readouterr().err
 
     order[order.index(str(build / "whole"))] = str(build / "again")
-    rate = algorithm.learning_rate
+    real = algorithm.train_epoch
 
-    def stopped(settings, epoch):
-        if epoch == 2:
+    def stopped(*given):
+        if given[-1] == 2:
             raise KeyboardInterrupt
-        return rate(settings, epoch)
+        return real(*given)
 
     with monkeypatch.context() as patch:
-        patch.setattr(algorithm, "learning_rate", stopped)
+        patch.setattr(algorithm, "train_epoch", stopped)
         assert main(order) == 130
     assert "train with --resume" in capsys.readouterr().err
     assert main(order) == 1
