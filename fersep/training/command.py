@@ -3,14 +3,14 @@
 import argparse
 import re
 import shutil
-from collections.abc import Iterable
-from dataclasses import asdict, fields
+from collections.abc import Mapping
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from fersep import analysis, data, equations
+from fersep import data, equations
 from fersep.training import checkpoints, processes, runs
 from fersep.training.algorithm import evaluate, fit
 from fersep.training.followers import CenterFollower
@@ -61,6 +61,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     images("--data", default="rendered_basic", help=names)
     images("--root", default="", help="folder of the data set")
     images("--size", type=int, default=0, help="images in all; 0 for all there are")
+    counts = "training images to keep of each class, like 500,300,300 (default: all)"
+    images("--class-counts", default="", metavar="N,N", help=counts)
+    also = "another set with the same classes to predict for NAME.npz; may be again"
+    images("--also", action="append", default=[], metavar="NAME[=ROOT]", help=also)
     side = "side in pixels (default: %(default)s)"
     images("--image-size", type=int, default=48, help=side)
     drawn = "of rendered faces: easy, default, hard"
@@ -110,9 +114,10 @@ def run(order: argparse.Namespace) -> int:
             checkpoints.raise_unless_same(other, there, asdict(settings))
             said = f"{out} is finished already"
         else:
-            run, *faces = _train(order, settings, str(device), out, unfinished)
+            faces = _load_faces(order, out, unfinished)
+            run = _train(order, settings, str(device), unfinished, faces)
             if first:
-                _save(run, order, str(device), faces[: 2 if order.no_test else 3])
+                _save(run, order, device, faces)
                 shutil.rmtree(unfinished, ignore_errors=True)
             accuracy = run.history["validation_accuracy"][-1]
             said = f"{out}: validation accuracy {accuracy:.2f} %, {run.seconds:.0f} s"
@@ -121,9 +126,10 @@ def run(order: argparse.Namespace) -> int:
     return 0
 
 
-def _train(
-    order: argparse.Namespace, settings: Settings, device: str, out: Path, kept: Path
-) -> tuple[Run, data.Faces, data.Faces, data.Faces]:
+def _load_faces(
+    order: argparse.Namespace, out: Path, kept: Path
+) -> dict[str, data.Faces]:
+    """Return what is trained on and what is predicted, after a look at the places."""
     if out.exists():
         raise FileExistsError(f"{out} exists; choose a new name, or delete it first")
     if checkpoints.files(kept) and not order.resume:
@@ -132,7 +138,61 @@ def _train(
             "with it, or delete the folder"
         )
     images = {key: vars(order)[key] for key in ("size", "image_size", "difficulty")}
-    train, validation, test = data.load_splits(order.data, order.root or None, **images)
+    splits = data.load_splits(order.data, order.root or None, **images)
+    faces = dict(zip(data.SPLITS, splits, strict=True))
+    if order.class_counts:
+        faces["train"] = keep_counts(faces["train"], order.class_counts)
+    if order.no_test:
+        del faces["test"]
+    for name, _, root in (each.partition("=") for each in order.also):
+        if data.is_rendered(name):
+            faces[name] = data.load(name, None, "test", image_size=order.image_size)
+        else:
+            faces[name] = data.whole(name, root, image_size=order.image_size)
+        if faces[name].classes != faces["train"].classes:
+            raise data.DataError(f"--also {name}: its classes are not those of --data")
+    return faces
+
+
+def keep_counts(faces: data.Faces, counts: str) -> data.Faces:
+    """Return the faces with as many of each class as a text like 500,300 says.
+
+    They are drawn by chance, and are the same at every call.
+
+    Raises
+    ------
+    DataError
+        If the text has another number of classes, or asks for more than there are.
+    """
+    there = torch.bincount(faces.labels, minlength=len(faces.classes)).tolist()
+    wanted = [int(word) if word.isdecimal() else -1 for word in counts.split(",")]
+    if len(wanted) != len(there) or not all(
+        0 < n <= most for n, most in zip(wanted, there, strict=True)
+    ):
+        most = ",".join(map(str, there))
+        raise data.DataError(
+            f"--class-counts needs a number from 1 for each of {len(there)} classes, "
+            f"at most {most}; got {counts}"
+        )
+    order = torch.randperm(len(faces), generator=torch.Generator().manual_seed(0))
+    kept = [order[faces.labels[order] == j][:n] for j, n in enumerate(wanted)]
+    rows = torch.cat(kept).sort().values
+    return replace(
+        faces,
+        images=faces.images[rows],
+        labels=faces.labels[rows],
+        groups=[faces.groups[i] for i in rows.tolist()],
+    )
+
+
+def _train(
+    order: argparse.Namespace,
+    settings: Settings,
+    device: str,
+    kept: Path,
+    faces: Mapping[str, data.Faces],
+) -> Run:
+    train = faces["train"]
     if first := processes.rank() == 0:
         print(
             f"{len(train.labels)} training images of {train.name}, "
@@ -140,9 +200,9 @@ def _train(
             f"{describe(settings)}",
             flush=True,
         )
-    run = fit(
+    return fit(
         train,
-        validation,
+        faces["validation"],
         settings,
         device=device,
         progress=first,
@@ -151,28 +211,34 @@ def _train(
         sync_batch_norm=order.sync_batch_norm,
         followers=[CenterFollower(name, settings.alpha) for name in order.follow],
     )
-    return run, train, validation, test
 
 
 def _save(
-    run: Run, order: argparse.Namespace, device: str, faces: Iterable[data.Faces]
+    run: Run,
+    order: argparse.Namespace,
+    device: torch.device,
+    faces: Mapping[str, data.Faces],
 ) -> None:
-    """Save a run as a folder, or as arrays with what it makes of each of the faces."""
-    out = Path(order.out)
-    if out.suffix != ".npz":
-        run.save(out)
+    """Save a run as a folder, or as arrays with what it makes of the faces."""
+    if not order.out.endswith(".npz"):
+        run.save(order.out)
         return
     arrays: dict[str, Any] = {}
-    model = run.model.to(device)
-    for name, part in zip(("train", "validation", "test"), faces, strict=False):
-        with processes.autocast(run.settings.precision, torch.device(device)):
-            features, logits = evaluate(model, part.images)
-        directions = equations.unit(features)[0]
-        s = len(part.classes)
-        arrays[f"{name}_means"] = analysis.true_centers(directions, part.labels, s)
-        if name != "train":
-            arrays[f"{name}_logits"] = logits
+    run.model.to(device)
+    for name, part in faces.items():
+        with processes.autocast(run.settings.precision, device):
+            features, logits = evaluate(run.model, part.images)
+        if name not in data.SPLITS:
             arrays[f"{name}_labels"] = part.labels
+            arrays[f"{name}_predictions"] = logits.argmax(1)
+            continue
+        directions, s = equations.unit(features)[0], len(part.classes)
+        sums, counts = equations.class_sums(directions, part.labels, s)
+        arrays[f"{name}_means"] = sums / counts[:, None].clamp(min=1)
+        if name != "train":
+            arrays |= {f"{name}_logits": logits, f"{name}_labels": part.labels}
         if name == "test" and order.features:
             arrays["test_features"] = features
-    run.save_arrays(out, dict(pair.split("=", 1) for pair in order.note), **arrays)
+    run.save_arrays(
+        order.out, dict(pair.split("=", 1) for pair in order.note), **arrays
+    )

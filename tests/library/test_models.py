@@ -57,6 +57,18 @@ def test_without_a_network_the_way_out_is_named(tmp_path, monkeypatch):
         expression_net(weights="imagenet")
 
 
+def test_a_small_stem_leaves_more_of_a_small_image():
+    image, last = torch.zeros(1, 3, 48, 48), {}
+    for stem in ("imagenet", "small"):
+        net = expression_net(width=2, stem=stem).eval()
+        net.layer4.register_forward_hook(lambda *of, s=stem: last.update({s: of[2]}))
+        net(image)
+    assert last["imagenet"].shape == (1, 16, 2, 2)
+    assert last["small"].shape == (1, 16, 3, 3)
+    with pytest.raises(ValueError, match="stem must be imagenet or small; got 'big'"):
+        expression_net(stem="big")
+
+
 def test_where_a_network_starts_is_said():
     assert start_in_words(None) == "from scratch"
     assert "ResNet34_Weights.IMAGENET1K" in start_in_words("imagenet", "resnet34")

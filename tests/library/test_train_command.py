@@ -1,12 +1,15 @@
 """The command that trains: what it writes, refuses, and goes on with."""
 
 import csv
+import json
 import re
 from dataclasses import fields
 
+import numpy as np
 import pytest
 import torch
 
+from fersep import analysis, equations
 from fersep.cli import main
 from fersep.training import Run, Settings, algorithm
 
@@ -50,7 +53,7 @@ def test_it_writes_a_run_and_goes_on_after_a_stop(build, capsys, monkeypatch):
     real = algorithm.train_epoch
 
     def stopped(*given):
-        if given[-1] == 2:
+        if given[5] == 2:
             raise KeyboardInterrupt
         return real(*given)
 
@@ -63,6 +66,35 @@ def test_it_writes_a_run_and_goes_on_after_a_stop(build, capsys, monkeypatch):
     assert main([*order, "--resume"]) == 0
     assert torch.equal(Run.load(build / "again").centers, whole.centers)
     assert not (build / "again.checkpoints").exists()
+
+
+def test_it_writes_arrays_that_an_analysis_reads(build):
+    out = build / "kept" / "run.npz"
+    order = [*TINY, "--out", str(out), "--note", "arm=exact", "--precision", "bfloat16"]
+    order += ["--stem", "small", "--schedule", "linear", "--also", "rendered_basic"]
+    order += ["--class-counts", "9,9,9,9,2,4,4", "--follow", "mean,normal,32"]
+    assert main([*order, "--features"]) == 0
+    arrays = np.load(out)
+    facts = json.loads(str(arrays["facts"]))
+    assert facts["note"] == {"arm": "exact"}
+    assert facts["data"]["class_counts"] == [9, 9, 9, 9, 2, 4, 4]
+    assert len(facts["history"]["agreement.mean,normal,32"]) == 3
+    right = arrays["validation_logits"].argmax(1) == arrays["validation_labels"]
+    assert 100 * right.mean() == pytest.approx(
+        facts["history"]["validation_accuracy"][-1]
+    )
+    directions = equations.unit(torch.tensor(arrays["test_features"]).float())[0]
+    means = analysis.true_centers(
+        directions, torch.tensor(arrays["test_labels"]).long(), 7
+    )
+    assert torch.allclose(means, torch.tensor(arrays["test_means"]).float(), atol=2e-3)
+    assert arrays["learned"].shape == arrays["true"].shape == (3, 7, 32)
+    assert len(arrays["rendered_basic_predictions"]) > 2000
+    assert main([*order, "--resume"]) == 0
+
+    order[2] = "300"
+    assert main([*order[:-2], "--out", str(build / "two.npz"), "--no-test"]) == 0
+    assert "test_logits" not in np.load(build / "two.npz")
 
 
 def test_help_says_what_every_setting_is(capsys):

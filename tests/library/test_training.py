@@ -7,7 +7,9 @@ import torch
 from torch.nn import functional as F
 
 from fersep import training
+from fersep.losses import make_loss
 from fersep.training import Run, Settings, batches
+from fersep.training.followers import CenterFollower
 
 
 @dataclass
@@ -102,6 +104,50 @@ def test_schedule_is_the_papers(epochs, periods, at, rates):
     assert found == pytest.approx(rates)
 
 
+def test_the_other_schedule_rises_and_falls_linearly():
+    settings = Settings(epochs=10, lr=0.1, schedule="linear")
+    at = [(0, 0.0), (1, 0.0), (2, 0.0), (6, 0.0), (9, 0.5)]
+    found = [training.learning_rate(settings, *when) for when in at]
+    assert found == pytest.approx([0, 0.05, 0.1, 0.05, 0.00625])
+    with pytest.raises(
+        ValueError, match="schedule must be steps, linear; got 'cosine'"
+    ):
+        Settings(schedule="cosine")
+
+
+@pytest.mark.parametrize("rule", ["exact", "published", "mean"])
+def test_a_follower_moves_as_the_centers_of_a_training_and_changes_nothing(data, rule):
+    settings = replace(TINY, lam=0.0, rule=rule)
+    name = f"{rule},sphere,20"
+    follower = CenterFollower(name, settings.alpha)
+    run = training.fit(*data, settings, device="cpu", followers=[follower])
+    plain = training.fit(*data, settings, device="cpu")
+    assert run.history["softmax_loss"] == plain.history["softmax_loss"]
+    start = make_loss("separate", 3, 32, generator=torch.Generator().manual_seed(3))
+    other = CenterFollower(f"{rule},sphere,40", settings.alpha)
+    moved = other.begin(3, 32, 3)
+    assert torch.equal(moved.centers, start.centers)
+    assert torch.equal(follower.begin(3, 32, 3).centers, moved.centers)
+    assert run.history[f"agreement.{name}"] == [
+        pytest.approx(row, abs=1e-6) for row in plain.history["agreement"]
+    ]
+
+
+def test_a_follower_waits_until_its_batch_is_full():
+    follower = CenterFollower("exact,sphere,32")
+    loss = follower.begin(3, 4, 0)
+    first, x, y = loss.centers.clone(), torch.rand(80, 4), torch.arange(80) % 3
+    follower.see(x[:30], y[:30])
+    assert torch.equal(loss.centers, first)
+    follower.see(x[30:70], y[30:70])
+    twin = CenterFollower("exact,sphere,32").begin(3, 4, 0)
+    twin.update(x[:32], y[:32])
+    twin.update(x[32:64], y[32:64])
+    assert torch.equal(loss.centers, twin.centers)
+    with pytest.raises(ValueError, match="named like exact,sphere,100; got 'exact'"):
+        CenterFollower("exact")
+
+
 def test_changes_flip_half_of_the_images_and_shift_all():
     generator, side = torch.Generator().manual_seed(0), (24, 36)
     images = torch.randint(0, 256, (400, 3, *side), dtype=torch.uint8)
@@ -122,7 +168,7 @@ def test_images_that_find_no_room_on_the_device_train_alike(data):
         feed = batches.Feed(data[0].images, data[0].labels, torch.device("cpu"))
         feed.resident = resident
         found.append(list(feed.draw_epoch(50, torch.Generator().manual_seed(0))))
-    for (x, y, _), (a, b, _) in zip(*found, strict=True):
+    for (x, y, *_), (a, b, *_) in zip(*found, strict=True):
         assert torch.equal(x, a)
         assert torch.equal(y, b)
 
