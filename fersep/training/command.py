@@ -6,13 +6,12 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from fersep import data, equations
-from fersep.training import checkpoints, processes, runs
-from fersep.training.algorithm import evaluate, fit
+from fersep import data
+from fersep.training import arrays, checkpoints, processes
+from fersep.training.algorithm import fit
 from fersep.training.followers import CenterFollower
 from fersep.training.processes import pick_device
 from fersep.training.runs import Run, Settings, describe
@@ -109,7 +108,10 @@ def run(order: argparse.Namespace) -> int:
     with processes.join(pick_device(order.device)) as device:
         first = processes.rank() == 0
         if out.exists() and order.resume:
-            there = runs.load_settings(out)
+            if out.suffix == ".npz":
+                there = arrays.load_facts(out)["settings"]
+            else:
+                there = asdict(Run.load(out).settings)
             other = f"{out} is a finished run"
             checkpoints.raise_unless_same(other, there, asdict(settings))
             said = f"{out} is finished already"
@@ -117,7 +119,7 @@ def run(order: argparse.Namespace) -> int:
             faces = _load_faces(order, out, unfinished)
             run = _train(order, settings, str(device), unfinished, faces)
             if first:
-                _save(run, order, device, faces)
+                _save(run, order, str(device), faces)
                 shutil.rmtree(unfinished, ignore_errors=True)
             accuracy = run.history["validation_accuracy"][-1]
             said = f"{out}: validation accuracy {accuracy:.2f} %, {run.seconds:.0f} s"
@@ -214,31 +216,12 @@ def _train(
 
 
 def _save(
-    run: Run,
-    order: argparse.Namespace,
-    device: torch.device,
-    faces: Mapping[str, data.Faces],
+    run: Run, order: argparse.Namespace, device: str, faces: Mapping[str, data.Faces]
 ) -> None:
-    """Save a run as a folder, or as arrays with what it makes of the faces."""
+    """Save a run as a folder, or as arrays."""
     if not order.out.endswith(".npz"):
         run.save(order.out)
         return
-    arrays: dict[str, Any] = {}
-    run.model.to(device)
-    for name, part in faces.items():
-        with processes.autocast(run.settings.precision, device):
-            features, logits = evaluate(run.model, part.images)
-        if name not in data.SPLITS:
-            arrays[f"{name}_labels"] = part.labels
-            arrays[f"{name}_predictions"] = logits.argmax(1)
-            continue
-        directions, s = equations.unit(features)[0], len(part.classes)
-        sums, counts = equations.class_sums(directions, part.labels, s)
-        arrays[f"{name}_means"] = sums / counts[:, None].clamp(min=1)
-        if name != "train":
-            arrays |= {f"{name}_logits": logits, f"{name}_labels": part.labels}
-        if name == "test" and order.features:
-            arrays["test_features"] = features
-    run.save_arrays(
-        order.out, dict(pair.split("=", 1) for pair in order.note), **arrays
-    )
+    found = arrays.collect_arrays(run, faces, features=order.features, device=device)
+    note = dict(pair.split("=", 1) for pair in order.note)
+    arrays.save_arrays(order.out, run, found, note)

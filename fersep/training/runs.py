@@ -3,12 +3,11 @@
 import csv
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -192,23 +191,6 @@ class Run:
             with (part / "history.csv").open("w", encoding="utf-8", newline="") as file:
                 csv.writer(file).writerows(self._rows())
 
-    def save_arrays(
-        self, path: str | Path, note: Mapping[str, str], **logits: Any
-    ) -> None:
-        """Write what an analysis needs, and no weights, as one compressed NumPy file.
-
-        It holds ``facts`` (JSON: settings, data, history, seconds, provenance, note),
-        ``learned`` and ``true`` centers (epochs, s, d), and what else is given, like
-        ``test_logits`` (n, s): all float16 but labels. It appears whole or not at all.
-        """
-        facts = {"settings": asdict(self.settings), "note": dict(note)}
-        facts |= {name: getattr(self, name) for name in _FACTS}
-        arrays = {"learned": self.center_history, "true": self.true_history, **logits}
-        arrays = {name: _shorten(array) for name, array in arrays.items()}
-        arrays["facts"] = np.array(json.dumps(facts, allow_nan=False))
-        with storage.whole_file(path) as part, part.open("wb") as file:
-            np.savez_compressed(file, **arrays)
-
     def _rows(self) -> Iterator[tuple[Any, ...]]:
         """Give the history as a table, with an empty class for what concerns all."""
         yield "epoch", "quantity", "class", "value"
@@ -245,20 +227,6 @@ class Run:
         model = initial_network(len(facts["data"]["classes"]), scratch)
         model.load_state_dict(tensors.pop("model"))
         return cls(settings, model=model, **facts, **tensors)
-
-
-def load_settings(path: str | Path) -> dict[str, Any]:
-    """Return the settings of a run that was saved whole, or as arrays."""
-    if Path(path).suffix != ".npz":
-        return asdict(Run.load(path).settings)
-    with np.load(path) as arrays:
-        settings: dict[str, Any] = json.loads(str(arrays["facts"]))["settings"]
-    return settings
-
-
-def _shorten(array: Any) -> Any:
-    tensor = torch.as_tensor(array)
-    return tensor.numpy().astype("f2" if tensor.is_floating_point() else "u1")
 
 
 def initial_network(num_classes: int, settings: Settings) -> ExpressionNet:

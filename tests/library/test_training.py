@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from fersep import training
+from fersep import equations, training
 from fersep.losses import make_loss
 from fersep.training import Run, Settings, batches
+from fersep.training.arrays import reference_losses
 from fersep.training.followers import CenterFollower
 
 
@@ -271,3 +272,15 @@ def test_a_gpu_trains_the_same_way(data):
     run = training.fit(*data, TINY, device="cuda", progress=False)
     assert run.history["validation_accuracy"][-1] > 60
     assert run.centers.device.type == "cpu"
+
+
+@pytest.mark.parametrize("rule", ["exact", "published", "mean"])
+def test_reference_losses_move_with_behavior_and_not_with_names(rule, monkeypatch):
+    settings = replace(TINY, rule=rule, batch_size=100, precision="bfloat16")
+    kept = reference_losses(settings)
+    assert reference_losses(settings) == kept
+    push = equations.inter_weight
+    monkeypatch.setattr(equations, "inter_weight", lambda *given: push(*given))
+    assert reference_losses(settings) == kept
+    monkeypatch.setattr(equations, "inter_weight", lambda *given: -push(*given))
+    assert reference_losses(settings) != pytest.approx(kept, rel=1e-3)

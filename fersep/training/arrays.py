@@ -1,0 +1,119 @@
+"""A run as arrays: what an analysis needs, and no weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fersep import data, equations, storage
+from fersep.training.algorithm import evaluate, fit
+from fersep.training.processes import autocast, pick_device
+from fersep.training.runs import Run, Settings
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def collect_arrays(
+    run: Run,
+    faces: Mapping[str, data.Faces],
+    *,
+    features: bool = False,
+    device: str = "auto",
+) -> Arrays:
+    """Return what a run learned and what it makes of faces, in 16 bits.
+
+    Parameters
+    ----------
+    run : Run
+    faces : dict of str to Faces
+        "train", "validation", "test", and other sets under names of their own.
+    features : bool
+        Keep the features of the test images too.
+    device : str
+
+    Returns
+    -------
+    dict of str to array
+        ``learned`` and ``true`` centers (epochs, s, d); of each split ``NAME_means``
+        (s, d), the mean directions of the features of each class; of those unseen
+        ``NAME_logits`` (n, s) and ``NAME_labels`` (n,); of other sets ``NAME_labels``
+        and ``NAME_predictions``; ``test_features`` (n, d).
+    """
+    where = pick_device(device)
+    found: dict[str, Any] = {"learned": run.center_history, "true": run.true_history}
+    model = run.model.to(where)
+    for name, part in faces.items():
+        with autocast(run.settings.precision, where):
+            vectors, logits = evaluate(model, part.images)
+        if name != "train":
+            found[f"{name}_labels"] = part.labels
+        if name not in data.SPLITS:
+            found[f"{name}_predictions"] = logits.argmax(1)
+            continue
+        directions, s = equations.unit(vectors)[0], len(part.classes)
+        sums, counts = equations.class_sums(directions, part.labels, s)
+        found[f"{name}_means"] = sums / counts[:, None].clamp(min=1)
+        if name != "train":
+            found[f"{name}_logits"] = logits
+        if name == "test" and features:
+            found["test_features"] = vectors
+    run.model.cpu()
+    return {name: _shorten(array) for name, array in found.items()}
+
+
+def _shorten(array: Any) -> NDArray[Any]:
+    tensor = torch.as_tensor(array)
+    kind = np.float16 if tensor.is_floating_point() else np.uint8
+    return np.asarray(tensor.numpy().astype(kind))
+
+
+def save_arrays(
+    path: str | Path, run: Run, arrays: Arrays, note: Mapping[str, str]
+) -> None:
+    """Write a run's arrays and facts as one compressed file, whole or not at all.
+
+    The facts are JSON: settings, data, history, seconds, provenance, a note, and the
+    losses of `reference_losses`.
+    """
+    facts = {name: getattr(run, name) for name in ("data", "history", "seconds")}
+    facts |= {"settings": asdict(run.settings), "provenance": run.provenance}
+    facts |= {"note": dict(note), "reference": reference_losses(run.settings)}
+    content: Any = {"facts": np.array(json.dumps(facts, allow_nan=False)), **arrays}
+    with storage.whole_file(path) as part, part.open("wb") as file:
+        np.savez_compressed(file, **content)
+
+
+def load_facts(path: str | Path) -> dict[str, Any]:
+    """Return the facts that :func:`save_arrays` kept."""
+    with np.load(path) as arrays:
+        facts: dict[str, Any] = json.loads(str(arrays["facts"]))
+    return facts
+
+
+def reference_losses(settings: Settings) -> list[float]:
+    """Train for a moment with these settings; return the losses of each epoch.
+
+    The images are noise of a fixed seed, the epochs two, the precision float32 and the
+    start random. Code that still behaves as it did gives the same numbers, on any
+    machine within rounding, however its text has changed.
+    """
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(48) % 7
+    noise = torch.randint(0, 256, (48, 3, 24, 24), generator=generator)
+    images = (noise // 2 + 18 * labels[:, None, None, None]).to(torch.uint8)
+    faces = data.Faces(
+        "noise", images, labels, data.BASIC_CLASSES, [""] * 48, data.card("folder")
+    )
+    settings = replace(
+        settings, epochs=2, batch_size=16, precision="float32", weights=None
+    )
+    run = fit(faces, faces, settings, device="cpu", progress=False)
+    kinds = ("softmax_loss", "intra_loss", "inter_loss")
+    return [loss for kind in kinds for loss in run.history[kind]]
