@@ -38,6 +38,7 @@ def similarity(a: Tensor, b: Tensor) -> Tensor:
     ValueError
         If a vector is zero or not finite, or if the last axes differ.
     """
+    _check_tensors(a=a, b=b)
     if a.ndim == 0 or b.ndim == 0 or a.shape[-1] != b.shape[-1]:
         raise ValueError(
             "a and b must be vectors of one length along the last axis, "
@@ -351,6 +352,12 @@ def check_rule(rule: str) -> None:
 
 def check_shapes(features: Tensor, centers: Tensor, labels: Tensor) -> None:
     """Raise unless (m, d), (s, d) and (m,) int64 fit; reads shapes, never values."""
+    _check_tensors(features=features, labels=labels)
+    if not features.is_floating_point():
+        raise ValueError(
+            f"features must be floating point, got {features.dtype}; use "
+            "features.float()"
+        )
     if features.ndim != 2 or len(features) == 0:
         raise ValueError(
             "features must have the shape (m, d) with at least one row, "
@@ -371,6 +378,15 @@ def check_shapes(features: Tensor, centers: Tensor, labels: Tensor) -> None:
         raise ValueError(
             f"labels must be int64 class numbers, got {labels.dtype}; use labels.long()"
         )
+
+
+def _check_tensors(**given: object) -> None:
+    for name, value in given.items():
+        if not isinstance(value, Tensor):
+            raise ValueError(
+                f"{name} must be a Tensor, got {type(value).__name__}; use "
+                f"torch.as_tensor({name})"
+            )
 
 
 def check_centers(centers: Tensor) -> None:
@@ -399,6 +415,7 @@ def check_labels(labels: Tensor, num_classes: int) -> None:
 
 
 def _check_rows(centers: Tensor) -> None:
+    _check_tensors(centers=centers)
     if centers.ndim != 2 or len(centers) < 2:
         raise ValueError(
             "centers must have the shape (s, d) with at least two rows, "

@@ -64,6 +64,11 @@ class ExpressionNet(nn.Module):
         images : Tensor, (m, 3, height, width)
             Floating point, normalized as in training.
         """
+        if not (isinstance(images, Tensor) and images.is_floating_point()):
+            raise ValueError(
+                "images must be a floating point Tensor on the scale of training; "
+                "normalize uint8 images with fersep.training.normalize(images)"
+            )
         x = self.maxpool(self.relu(self.bn1(self.conv1(images))))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         features = self.last(self.embed(torch.flatten(self.avgpool(x), 1)))

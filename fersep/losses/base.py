@@ -1,5 +1,6 @@
 """What all losses share: centers, their first values, checks, precision, processes."""
 
+import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Self
@@ -12,6 +13,9 @@ from fersep import equations
 
 Parts = tuple[Tensor, Tensor]
 
+#: Batches without an update after which it is said.
+MANY = 1000
+
 #: Names of the centers' first values.
 FIRST_CENTERS = ("sphere", "normal", "uniform", "simplex", "means")
 
@@ -23,6 +27,10 @@ class CenterBasedLoss(nn.Module):
     optimizer moves them, only :meth:`update` does, and λ takes no part in it. They stay
     in float32 at least. A relative gives its two parts in ``_parts`` and the step of
     its centers in ``_move``.
+
+    `torch.compile` (also with ``fullgraph=True``), `torch.func.grad` and gradients of
+    gradients work. `torch.vmap` does not, because values are checked: use the loss of
+    one batch after the other.
 
     Parameters
     ----------
@@ -71,6 +79,9 @@ class CenterBasedLoss(nn.Module):
                 f"{num_classes} and {feature_dim}"
             )
         self.alpha = alpha
+        self.unmoved = 0
+        self.shared = False
+        self.kept: list[Parts] = []
         self.waiting_for_means = isinstance(init, str) and init == "means"
         first = first_centers(num_classes, feature_dim, init, generator)
         self.register_buffer("centers", first)
@@ -106,22 +117,41 @@ class CenterBasedLoss(nn.Module):
         """
         with _without_autocast(features):
             features, labels = self._check(features, labels, row=0)
+            self._count_unmoved(features)
             return self._parts(features, self._now(features, labels), labels)
 
     @torch.no_grad()
-    def update(self, features: Tensor, labels: Tensor) -> None:
+    def update(self, features: Tensor, labels: Tensor, *, step: bool = True) -> None:
         """Move the centers by one step; in evaluation mode only check the batch.
 
         With an initialized `torch.distributed` process group the sums of all processes
         are added first: N processes with parts of a batch move the centers as one
-        process with the whole batch does.
+        process with the whole batch does. At the first step all take the centers of
+        the first process.
 
-        Parameters and errors are those of :meth:`forward`.
+        Parameters
+        ----------
+        features, labels
+            Those of :meth:`forward`, and so are the errors.
+        step : bool
+            False keeps the batch, and the next step takes it in: where gradients of
+            several batches are gathered, the centers then move once for all of them.
         """
         with _without_autocast(features):
             features, labels = self._check(features, labels, row=1)
             if not self.training:
                 return
+            self.unmoved = 0
+            self.kept.append((features.detach(), labels))
+            if not step:
+                return
+            if len(self.kept) > 1:
+                rows, numbers = zip(*self.kept, strict=True)
+                features, labels = torch.cat(rows), torch.cat(numbers)
+            self.kept.clear()
+            if not self.shared and several_processes():
+                dist.broadcast(self.centers, 0)
+                self.shared = True
             centers = self._now(features, labels)
             if self.alpha > 0:
                 self._move(features, centers, labels)
@@ -144,6 +174,18 @@ class CenterBasedLoss(nn.Module):
         s, d = self.centers.shape
         own = [f", {name}={getattr(self, name)!r}" for name in self.own_arguments]
         return f"num_classes={s}, feature_dim={d}, alpha={self.alpha}{''.join(own)}"
+
+    def _count_unmoved(self, features: Tensor) -> None:
+        """Say once that nobody moves the centers, if they should move."""
+        moves = type(self)._move is not CenterBasedLoss._move and self.alpha > 0
+        if moves and self.training and features.requires_grad and not _compiling():
+            self.unmoved += 1
+            if self.unmoved == MANY:
+                warnings.warn(
+                    f"{type(self).__name__} saw {MANY} batches and its centers never "
+                    "moved; call update(features, labels) in each step, or set alpha=0",
+                    stacklevel=3,
+                )
 
     def _parts(self, features: Tensor, centers: Tensor, labels: Tensor) -> Parts:
         raise NotImplementedError
@@ -177,7 +219,7 @@ class CenterBasedLoss(nn.Module):
             shortest = equations.shortest(dtype) if self.angular else -1.0
             wrong = [given != labels, ~(lengths < torch.inf), lengths <= shortest]
             counts = torch.stack(wrong).sum(1)
-        if features.is_cpu:
+        if features.is_cpu and not _compiling():
             self._raise_on(counts)
         else:
             self.faults[row] += counts
@@ -290,9 +332,13 @@ def several_processes() -> bool:
     return dist.is_available() and dist.is_initialized()
 
 
+def _compiling() -> bool:
+    return torch.compiler.is_compiling()
+
+
 def _without_autocast(features: Tensor) -> AbstractContextManager[None]:
     # Entered only where needed, because it takes as long as a small kernel.
-    kind = features.device.type
+    kind = features.device.type if isinstance(features, Tensor) else "cpu"
     if torch.is_autocast_enabled(kind):
         return torch.autocast(kind, enabled=False)
     return nullcontext()

@@ -4,7 +4,7 @@ from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import FunctionCtx
 
 from fersep import equations
 from fersep.equations import Rule
@@ -24,8 +24,10 @@ class SeparateLoss(CenterBasedLoss):
         separate.update(features, labels)
         loss.backward()
 
-    The backward pass is Eq. 5 written by hand; λ takes no part in the step of the
-    centers (Eq. 8). Its parts are ``L_intra`` (Eq. 2) and ``L_inter`` (Eq. 3).
+    The backward pass is Eq. 5 written by hand, and can be differentiated again. It may
+    as well run before :meth:`update`: its gradient is that of the centers with which
+    the loss was taken. λ takes no part in the step of the centers (Eq. 8). Its parts
+    are ``L_intra`` (Eq. 2) and ``L_inter`` (Eq. 3).
 
     Parameters
     ----------
@@ -62,7 +64,12 @@ class SeparateLoss(CenterBasedLoss):
         inter = equations.similarity_from_resultant(resultant, len(centers))
         if self.terms == "inter":
             return torch.zeros_like(inter), inter
-        intra = _IntraLoss.apply(features, centers[labels] * inverse[labels])
+        own = centers[labels] * inverse[labels]
+        try:
+            intra = _IntraLoss.apply(features, own)
+        except RuntimeError:  # torch.func takes no function with a backward by hand
+            cosines = (equations.unit(features)[0] * own).sum(-1)
+            intra = (1 - cosines.mean()) / 2
         return intra, torch.zeros_like(inter) if self.terms == "intra" else inter
 
     def _move(self, features: Tensor, centers: Tensor, labels: Tensor) -> None:
@@ -122,15 +129,16 @@ class _IntraLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: FunctionCtx, features: Tensor, own: Tensor) -> Tensor:
-        # Computed now, because the centers move before the backward pass runs.
+        # Eq. 5 now, because the backward pass then costs one product.
         gradient, cosines = equations.gradient_from_units(
             *equations.unit(features), own
         )
-        ctx.save_for_backward(gradient)
+        ctx.save_for_backward(features, own, gradient)
         return (1 - cosines.mean()) / 2
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: FunctionCtx, *grad_outputs: Tensor) -> tuple[Tensor, None]:
-        (gradient,) = ctx.saved_tensors  # type: ignore[attr-defined]
+        features, own, gradient = ctx.saved_tensors  # type: ignore[attr-defined]
+        if torch.is_grad_enabled():  # to be differentiated again
+            gradient, _ = equations.gradient_from_units(*equations.unit(features), own)
         return grad_outputs[0] * gradient, None

@@ -77,6 +77,26 @@ def fit_in_process(rank, world, store, args, options):
     return memory.getvalue()
 
 
+def centers_in_process(rank, world, store):
+    dist.init_process_group(
+        "gloo", init_method=f"file://{store}", rank=rank, world_size=world
+    )
+    torch.manual_seed(rank)  # as where each process starts with a seed of its own
+    loss = losses.SeparateLoss(5, 8, init="means")
+    first = loss.centers.clone()
+    loss.update(torch.randn(6, 8), torch.arange(6) % 2)
+    dist.destroy_process_group()
+    return first, loss.centers
+
+
+def test_centers_are_those_of_the_first_process_from_the_first_step(tmp_path):
+    with ProcessPoolExecutor(2, mp_context=FORK) as pool:
+        order = pool.map(centers_in_process, (0, 1), (2, 2), [tmp_path / "store"] * 2)
+        (mine, moved), (other, there) = order
+    assert not torch.equal(mine, other)
+    assert torch.equal(moved, there)
+
+
 def fit_together(world, folder, *args, **options):
     """Return what each of several processes has after the training."""
     store = folder / "store"
