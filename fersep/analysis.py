@@ -9,6 +9,7 @@ from typing import Self
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from scipy import stats
 from torch import Tensor
 
@@ -218,6 +219,81 @@ def paired_test(first: Sequence[float], second: Sequence[float]) -> Interval:
             f"paired values need equal lengths, got {len(first)} and {len(second)}"
         )
     return mean_interval([b - a for a, b in zip(first, second, strict=True)])
+
+
+def two_way_interval(
+    values: ArrayLike,
+    strata: ArrayLike | None = None,
+    *,
+    level: float = 0.95,
+    null: float = 0.0,
+) -> Interval:
+    """Return the mean of paired differences with both noises: seeds and images.
+
+    Seeds and test images are two samples; each pair of runs meets each image once. The
+    variance of the mean is that over seeds plus that over images, less that of their
+    interaction, which both hold; at least the larger of the two. Student's t with
+    Satterthwaite's degrees of freedom gives the bounds.
+
+    Parameters
+    ----------
+    values : array, (seeds, images)
+        Like (right of one loss) − (right of the other); at least 2 × 2.
+    strata : array, (images,), optional
+        Class of each image, for a mean in which all classes count alike. Each needs at
+        least 2 images.
+    level : float
+        Of the interval.
+    null : float
+        The true value that the p-value tests.
+
+    Returns
+    -------
+    Interval
+        ``n`` is the number of seeds.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 2 seeds or 2 images of a class.
+    """
+    values = np.asarray(values, float)
+    seeds, images = values.shape
+    strata = np.zeros(images, int) if strata is None else np.asarray(strata)
+    names, counts = np.unique(strata, return_counts=True)
+    if seeds < 2 or min(counts) < 2:
+        raise ValueError(
+            f"two-way noise needs 2 seeds and 2 images of each class; got {seeds} "
+            f"seeds and at least {min(counts)} images"
+        )
+    by_seed, of_images, of_both = np.zeros(seeds), 0.0, 0.0
+    for name, n in zip(names, counts, strict=True):
+        part = values[:, strata == name]
+        rows, columns = part.mean(1), part.mean(0)
+        by_seed += rows / len(names)
+        of_images += columns.var(ddof=1) / n / len(names) ** 2
+        rest = part - columns - (rows - rows.mean())[:, None]
+        freedom = (seeds - 1) * (n - 1)
+        of_both += (rest**2).sum() / freedom / (n * seeds) / len(names) ** 2
+    of_seeds = by_seed.var(ddof=1) / seeds
+    variance = max(of_seeds + of_images - of_both, of_seeds, of_images)
+    mean, n = float(by_seed.mean()), int(seeds)
+    if variance == 0:
+        return Interval(mean, mean, mean, n, float(mean == null))
+    parts = of_seeds**2 / (seeds - 1) + of_images**2 / (images - len(names))
+    student = stats.t(variance**2 / parts, mean, variance**0.5)
+    p_value = 2 * student.sf(mean + abs(mean - null))
+    return Interval(mean, *map(float, student.interval(level)), n, float(p_value))
+
+
+def adjust_p_values(p_values: Sequence[float]) -> list[float]:
+    """Return Holm's p-values of several claims that are judged together."""
+    order = np.argsort(p_values)
+    factors = np.arange(len(order), 0, -1)
+    steps = np.maximum.accumulate(factors * np.asarray(p_values)[order])
+    adjusted = np.empty(len(order))
+    adjusted[order] = np.minimum(steps, 1)
+    return [float(p) for p in adjusted]
 
 
 def mcnemar_p_value(gained: int, lost: int) -> float:

@@ -184,3 +184,54 @@ def test_without_its_packages_the_way_to_them_is_named(package, monkeypatch):
         ImportError, match=rf"{package}; run pip install fersep\[tsne\]"
     ):
         importlib.import_module("fersep.embedding")
+
+
+def cross(rng, seeds, images, of_seeds, of_images):
+    """Differences of right and wrong, of two losses with a true gain of .02."""
+    shares = (
+        0.02 + rng.normal(0, of_seeds, (seeds, 1)) + rng.normal(0, of_images, images)
+    )
+    either = np.maximum(0.3, np.abs(shares))
+    up, drawn = (either + shares) / 2, rng.random(shares.shape)
+    return np.where(drawn < up, 1, np.where(drawn < either, -1, 0))
+
+
+@pytest.mark.parametrize(
+    ("seeds", "images", "of_seeds", "of_images"),
+    [(10, 400, 0.02, 0.0), (10, 400, 0.0, 0.2), (4, 300, 0.03, 0.15)],
+)
+def test_two_way_intervals_cover_the_truth(seeds, images, of_seeds, of_images):
+    rng = np.random.default_rng(0)
+    strata = rng.integers(0, 3, images)
+    for given in (None, strata):
+        found = [
+            analysis.two_way_interval(
+                cross(rng, seeds, images, of_seeds, of_images), given
+            )
+            for _ in range(400)
+        ]
+        covered = np.mean([each.low <= 0.02 <= each.high for each in found])
+        assert 0.925 <= covered <= 0.995
+        assert np.mean([each.mean for each in found]) == pytest.approx(0.02, abs=0.004)
+
+
+def test_two_way_intervals_hold_both_noises():
+    values = cross(np.random.default_rng(1), 6, 500, 0.02, 0.1)
+    whole = analysis.two_way_interval(values)
+    seeds = analysis.mean_interval(values.mean(1))
+    assert whole.mean == pytest.approx(seeds.mean)
+    at = analysis.two_way_interval(values, null=whole.low)
+    assert at.p_value == pytest.approx(0.05)
+    wider = analysis.two_way_interval(values, level=0.99)
+    assert wider.low < whole.low < whole.high < wider.high
+    copies = np.repeat(values, 4, axis=1)
+    assert analysis.two_way_interval(copies).high < whole.high
+    assert analysis.two_way_interval(np.ones((2, 3))).low == 1
+    with pytest.raises(ValueError, match="2 seeds and 2 images .* got 1 seeds"):
+        analysis.two_way_interval(values[:1])
+
+
+def test_several_claims_share_one_level():
+    found = analysis.adjust_p_values([0.01, 0.04, 0.03, 0.005])
+    assert found == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert analysis.adjust_p_values([0.9, 0.8]) == [1.0, 1.0]
