@@ -229,6 +229,52 @@ def inter_loss_floor(num_classes: int) -> float:
     return (num_classes - 2) / (2 * (num_classes - 1))
 
 
+def stationary_centers(
+    means: Tensor, shares: Tensor, rule: Rule = "exact", batch_size: int = 100
+) -> Tensor:
+    """Unit centers (s, d) at rest under Eq. 6 and 7 while the features stand still.
+
+    At rest no increment turns a center, so it has the direction of
+    ``p_j mu_j - q sum_{k != j} c_k``: p_j is the pull of the class in a mean batch, by
+    Eq. 6, and q the factor of Eq. 7. Under the exact rule ``q / p_j = κ / w_j`` with
+    ``κ = 2 / (s (s - 1))``, for every batch size.
+
+    Parameters
+    ----------
+    means : Tensor, (s, d)
+        μ_j, the mean of the *unit* features of each class.
+    shares : Tensor, (s,)
+        w_j, the share of each class in the data: positive, with sum 1.
+    rule : {"exact", "published", "mean"}
+    batch_size : int
+        m, which matters under the other two rules.
+
+    Raises
+    ------
+    ValueError
+        If the shares are no shares, or not one for each mean.
+    """
+    check_rule(rule)
+    total = shares.sum().item()
+    if len(shares) != len(means) or not (shares > 0).all() or abs(total - 1) > 1e-4:
+        raise ValueError(
+            f"shares must be {len(means)} positive numbers with the sum 1, one for "
+            f"each row of means; got {shares.tolist()}"
+        )
+    pulls = batch_size * shares * intra_weights(batch_size * shares, rule)
+    push = inter_weight(len(means), rule)
+    start = torch.randn(means.shape, generator=torch.Generator().manual_seed(0))
+    centers = unit(start.to(means))[0]
+    for _ in range(5000):  # each center in turn, best for the others as they are
+        before = centers.clone()
+        for j in range(len(centers)):
+            others = centers.sum(0) - centers[j]
+            centers[j] = unit(pulls[j] * means[j] - push * others)[0]
+        if (centers - before).abs().max() < 10 * shortest(means.dtype):
+            break
+    return centers
+
+
 # The parts without checks: none reads a value back from the device.
 
 

@@ -314,3 +314,43 @@ def test_bad_scalars_are_named():
     b[1, 2] = 0
     with pytest.raises(ValueError, match=r"b\[1, 2\] is a zero vector"):
         eq.similarity(c.float()[:1], b)
+
+
+def class_means_and_shares(s=5, d=12):
+    g = torch.Generator().manual_seed(4)
+    means = torch.rand(s, d, generator=g, dtype=torch.float64)
+    means = means / means.norm(dim=1, keepdim=True) * 0.9
+    shares = torch.tensor([0.4, 0.3, 0.2, 0.07, 0.03], dtype=torch.float64)
+    return means, shares
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_centers_at_rest_are_where_many_small_steps_lead(rule):
+    means, shares = class_means_and_shares()
+    rest = eq.stationary_centers(means, shares, rule, batch_size=40)
+    counts = 40 * shares
+    c, _ = eq.unit(torch.randn(means.shape, generator=torch.manual_seed(9)).double())
+    for _ in range(3000):
+        pull = eq.intra_increment_from_sums(counts[:, None] * means, counts, c, rule)
+        step = pull + eq.inter_increment_unchecked(c, rule)
+        c, _ = eq.unit(c - 0.9 * (10 if rule == "published" else 1) * step)
+    assert (c - rest).abs().max() < 1e-6
+    assert step.norm() < 1e-8
+
+
+def test_a_center_at_rest_turns_away_where_the_push_outweighs_its_pull():
+    means, shares = class_means_and_shares()
+    c = eq.stationary_centers(means, shares)
+    push = 2 / (5 * 4) * (means @ c.sum(0))  # κ r along each mean
+    away = (c * means).sum(1) < 0
+    assert away.tolist() == (shares * means.square().sum(1) < push).tolist()
+    assert 0 < away.sum() < 5
+    other = eq.stationary_centers(means, shares, batch_size=7)
+    assert torch.allclose(c, other, atol=1e-9)
+
+
+def test_shares_that_are_none_are_refused():
+    means, shares = class_means_and_shares()
+    for wrong in (shares[:4], 2 * shares, shares - 0.04):
+        with pytest.raises(ValueError, match="5 positive numbers with the sum 1"):
+            eq.stationary_centers(means, wrong)
