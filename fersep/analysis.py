@@ -282,8 +282,9 @@ def two_way_interval(
         return Interval(mean, mean, mean, n, float(mean == null))
     parts = of_seeds**2 / (seeds - 1) + of_images**2 / (images - len(names))
     student = stats.t(variance**2 / parts, mean, variance**0.5)
-    p_value = 2 * student.sf(mean + abs(mean - null))
-    return Interval(mean, *map(float, student.interval(level)), n, float(p_value))
+    low, high = map(float, student.interval(level))
+    p_value = 2 * float(student.sf(mean + abs(mean - null)))
+    return Interval(mean, low, high, n, p_value)
 
 
 def adjust_p_values(p_values: Sequence[float]) -> list[float]:

@@ -1,12 +1,257 @@
-"""From a chapter's parameters to its faces and its paired runs."""
+"""From an experiment to its paired runs: recorded in results/, or trained here.
 
-from collections.abc import Mapping
-from dataclasses import fields
+An experiment is a file in ``experiments/``. Its hash, the seal, stands in every result,
+so a result belongs to the text that was there before it. `load` reads the results,
+`train` makes the same runs from a chapter's parameters; both give an `Experiment`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cache, cached_property
+from itertools import product
+from pathlib import Path
 from typing import Any
 
-from fersep import data
-from fersep.training import Settings
-from fersep_book import records
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from fersep import analysis, data, training
+from fersep.analysis import Interval
+from fersep.training import Settings, arrays
+from fersep.training.arrays import reference_losses
+from fersep_book import ROOT, records
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What one training left: facts in words and numbers, and arrays.
+
+    Attributes
+    ----------
+    facts : dict
+        Settings, data, history, seconds, provenance; of a result also its note and the
+        losses of its reference training.
+    arrays : dict of str to array
+        As `fersep.training.arrays.collect_arrays` makes them.
+    """
+
+    facts: Mapping[str, Any]
+    arrays: Mapping[str, Array]
+
+    @cached_property
+    def labels(self) -> Array:
+        """Classes of the test images, (n,)."""
+        return self.arrays["test_labels"].astype(int)
+
+    @cached_property
+    def right(self) -> Array:
+        """Whether each test image was recognized, (n,)."""
+        return np.asarray(self.arrays["test_logits"].argmax(1) == self.labels)
+
+    @cached_property
+    def agreement(self) -> Array:
+        """Cosine of learned and true center, by epoch and class, (epochs, s)."""
+        return np.array(self.facts["history"]["agreement"])
+
+    @cached_property
+    def recall(self) -> Array:
+        """Share of each class's test images that was recognized, in percent, (s,)."""
+        counts = np.bincount(self.labels)
+        return 100 * np.bincount(self.labels, self.right) / counts
+
+    def last(self, name: str) -> float:
+        """Return what an entry of the history was after the last epoch."""
+        return float(self.facts["history"][name][-1])
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Paired runs: every arm with the same seeds.
+
+    Attributes
+    ----------
+    name : str
+    plan : dict
+        The experiment's file, as read.
+    runs : dict of str to dict of int to Recording
+        By arm and seed; only seeds that all arms have.
+    """
+
+    name: str
+    plan: Mapping[str, Any]
+    runs: Mapping[str, Mapping[int, Recording]]
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds that all arms have."""
+        return list(next(iter(self.runs.values()), {}))
+
+    @property
+    def complete(self) -> bool:
+        """Whether every planned run is there; a verdict needs all of them."""
+        return self.seeds == self.plan["seeds"]
+
+    def of(self, arm: str) -> list[Recording]:
+        """Return the runs of an arm, in the order of the seeds."""
+        return list(self.runs[arm].values())
+
+    def values(self, arm: str, what: Callable[[Recording], float]) -> list[float]:
+        """Return a number of each run of an arm."""
+        return [what(run) for run in self.of(arm)]
+
+    def difference(
+        self, arm: str, base: str, what: Callable[[Recording], float]
+    ) -> Interval:
+        """Return how much a number differs from that of a base arm, over the seeds.
+
+        For what has no noise of single test images, like a similarity of centers.
+        """
+        return analysis.paired_test(self.values(base, what), self.values(arm, what))
+
+    def gain(
+        self,
+        arm: str,
+        base: str = "softmax",
+        *,
+        by_class: bool = False,
+        images: Array | None = None,
+        **rule: float,
+    ) -> Interval:
+        """Return the gain in test accuracy in points, over seeds and test images.
+
+        Parameters
+        ----------
+        arm, base : str
+        by_class : bool
+            Mean-class accuracy, in which all classes count alike.
+        images : array of bool, (n,), optional
+            The test images that count.
+        **rule
+            ``level`` and ``null`` (in points) of `analysis.two_way_interval`.
+        """
+        pairs = zip(self.of(arm), self.of(base), strict=True)
+        values = np.array([new.right * 100.0 - old.right * 100.0 for new, old in pairs])
+        labels = self.of(base)[0].labels
+        kept = np.ones(len(labels), bool) if images is None else images
+        strata = labels[kept] if by_class else None
+        return analysis.two_way_interval(values[:, kept], strata, **rule)
+
+    def source(self) -> str:
+        """Say in small print what was measured, on what, and where."""
+        some = next(iter(next(iter(self.runs.values())).values()))
+        settings, made = some.facts["settings"], some.facts["provenance"]
+        planned = len(self.plan["seeds"])
+        seeds = f"{len(self.seeds)} seeds" + ("" if self.complete else f" of {planned}")
+        return (
+            f"Experiment {self.name} · {some.facts['data']['name']}, "
+            f"{some.facts['data']['count']:,} training and {len(some.labels):,} test "
+            f"images · {settings['arch']}, width {settings['width']} · "
+            f"{len(self.runs)} arms × {seeds} · {settings['epochs']} epochs · "
+            f"{made['device']}, {made['precision']}"
+        )
+
+
+def read_plan(name: str, folder: Path = ROOT / "experiments") -> dict[str, Any]:
+    """Return an experiment's file, all its arms spelled out, and its seal."""
+    path = folder / f"{name}.yml"
+    try:
+        content = path.read_bytes()
+    except OSError:
+        there = ", ".join(sorted(each.stem for each in folder.glob("*.yml")))
+        raise ValueError(f"no experiment is named {name}; there are {there}") from None
+    plan: dict[str, Any] = yaml.safe_load(content)
+    matrix = plan.get("matrix", {})
+    grid = [dict(zip(matrix, each, strict=True)) for each in product(*matrix.values())]
+    arms = {",".join(f"{k}={v}" for k, v in arm.items()): arm for arm in grid if arm}
+    plan["arms"] = plan.get("arms", {}) | arms
+    return plan | {"seal": hashlib.sha256(content).hexdigest()}
+
+
+@cache
+def load(name: str, root: Path = ROOT) -> Experiment:
+    """Return the recorded runs of an experiment.
+
+    Raises
+    ------
+    ValueError
+        If there is no such experiment, or a result was made under another text of it.
+    """
+    plan = read_plan(name, root / "experiments")
+    runs: dict[str, dict[int, Recording]] = {}
+    for path in sorted((root / "results" / name).glob("*.npz")):
+        facts = arrays.load_facts(path)
+        if facts["note"]["seal"] != plan["seal"]:
+            raise ValueError(
+                f"results/{name}/{path.name} was made under another text of "
+                f"experiments/{name}.yml; restore that text, and give the changed "
+                "experiment a new name"
+            )
+        with np.load(path) as found:
+            kept = {key: found[key] for key in found if key != "facts"}
+        runs.setdefault(facts["note"]["arm"], {})[facts["settings"]["seed"]] = (
+            Recording(facts, kept)
+        )
+    seeds = [
+        s for s in plan["seeds"] if all(s in runs.get(a, {}) for a in plan["arms"])
+    ]
+    paired = {arm: {s: runs[arm][s] for s in seeds} for arm in plan["arms"] if seeds}
+    return Experiment(name, plan, paired)
+
+
+def outdated(experiment: Experiment) -> list[str]:
+    """Return the arms for which the code of today behaves in another way.
+
+    Each result keeps the losses of a moment's training with its own settings; they are
+    made again here and compared.
+    """
+    changed = []
+    for arm in experiment.runs:
+        facts = experiment.of(arm)[0].facts
+        now = reference_losses(Settings(**facts["settings"]))
+        if not np.allclose(now, facts["reference"], rtol=1e-3, atol=1e-5):
+            changed.append(arm)
+    return changed
+
+
+def train(
+    name: str, parameters: Mapping[str, Any], arms: Sequence[str] = ()
+) -> Experiment:
+    """Train the arms of an experiment here, on a chapter's faces and at its scale.
+
+    Parameters
+    ----------
+    name : str
+    parameters : mapping
+        Of a chapter: ``data``, ``root``, what `Settings` knows, ``seed``, ``n_seeds``
+        and ``device``; the arms of the experiment change them.
+    arms : sequence of str
+        Some of the experiment's; all where it is empty.
+    """
+    plan = read_plan(name)
+    faces = dict(zip(data.SPLITS, load_faces(parameters), strict=True))
+    seeds = range(parameters["seed"], parameters["seed"] + parameters["n_seeds"])
+    runs: dict[str, dict[int, Recording]] = {}
+    for arm in arms or plan["arms"]:
+        changes = {k: v for k, v in plan["arms"][arm].items() if k in _SETTINGS}
+        for seed in seeds:
+            run = training.load_or_train(
+                faces["train"],
+                faces["validation"],
+                settings_of(parameters, **changes, seed=seed),
+                device=parameters["device"],
+            )
+            kept = arrays.collect_arrays(run, faces, features=True)
+            runs.setdefault(arm, {})[seed] = Recording(arrays.collect_facts(run), kept)
+    return Experiment("yours", plan | {"seeds": list(seeds)}, runs)
+
+
+_SETTINGS = {field.name for field in fields(Settings)}
 
 
 def settings_of(parameters: Mapping[str, Any], **changes: Any) -> Settings:
@@ -14,8 +259,7 @@ def settings_of(parameters: Mapping[str, Any], **changes: Any) -> Settings:
 
     Parameters that are no settings are left aside; empty ``weights`` are random ones.
     """
-    known = {field.name for field in fields(Settings)}
-    asked = {name: value for name, value in parameters.items() if name in known}
+    asked = {name: value for name, value in parameters.items() if name in _SETTINGS}
     asked["weights"] = asked.get("weights") or None
     return Settings(**{**asked, **changes})
 

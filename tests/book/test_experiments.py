@@ -1,61 +1,116 @@
-"""Experiments are files; Snakemake runs what is missing of one."""
+"""Experiments are files; Snakemake runs what is missing; results keep the seal."""
 
-import json
 import re
 import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
 
-import papermill
+import numpy as np
 import pytest
-import yaml
-from fersep_book import ROOT
+from fersep_book import ROOT, evidence
 
-from fersep.training import Settings
+from fersep import analysis
+from fersep.training import Settings, arrays
 
-EXPERIMENTS = sorted((ROOT / "experiments").glob("*.yml"))
-DATA = {"data", "root", "size", "image_size", "difficulty"}
+EXPERIMENTS = sorted(path.stem for path in (ROOT / "experiments").glob("*.yml"))
+OPTIONS = {"data", "size", "image_size", "difficulty", "class_counts", "also", "follow"}
+OPTIONS |= {"no_test"} | {field.name for field in fields(Settings)}
 TINY = """\
 question: Does it run?
+data: rendered faces
 parameters:
-  {data: rendered_basic, size: 200, image_size: 16, width: 2, epochs: 1, lam: 1,
-   feature_dim: 3, feature_relu: true}
-matrix: {rule: [exact, mean], seed: [0]}
+  {data: rendered_basic, size: 200, image_size: 16, width: 2, epochs: 1,
+   feature_dim: 16, feature_relu: true}
+matrix: {lam: [1], rule: [mean]}
+arms:
+  softmax: {lam: 0, follow: ["exact,sphere,20", "mean,normal,30"]}
+seeds: [0, 1]
+outcome: accuracy
+rule: none
+minutes: 0
 """
 
 
-@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
-def test_an_experiment_names_what_its_program_takes(path):
-    plan = yaml.safe_load(path.read_text("utf-8"))
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_an_experiment_says_all_that_a_reader_asks(name):
+    plan = evidence.read_plan(name)
     assert plan["question"].endswith("?")
-    known = DATA | {field.name for field in fields(Settings)}
-    if "chapter" in plan:
-        known = papermill.inspect_notebook(ROOT / f"book/{plan['chapter']}.ipynb")
-    assert {*plan["parameters"], *plan["matrix"]} <= set(known)
+    assert {"data", "outcome", "rule", "seeds", "minutes"} <= set(plan)
+    for arm in plan["arms"].values():
+        assert {*plan["parameters"], *arm} <= OPTIONS
+        known = {field.name for field in fields(Settings)}
+        Settings(**{k: v for k, v in (plan["parameters"] | arm).items() if k in known})
+
+
+def test_results_are_small_and_belong_to_their_experiments():
+    files = list((ROOT / "results").rglob("*.npz"))
+    assert sum(file.stat().st_size for file in files) < 15e6
+    for name in {file.parent.name for file in files}:
+        evidence.load(name)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_the_code_still_behaves_as_when_results_were_made(name):
+    assert evidence.outdated(evidence.load(name)) == []
 
 
 def snakemake(folder: Path) -> str:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     version = re.search(r"SNAKEMAKE := (\S+)", makefile)[1]
     order = [Path(sys.executable).with_name("uv"), "tool", "run"]
-    order += [f"snakemake=={version}", "-s", "experiments/Snakefile", "--cores", "1"]
-    order += ["--config", "experiment=tiny", f"folder={folder}", f"out={folder}"]
-    order += [f"python={sys.executable}"]
+    order += [f"snakemake=={version}", "-s", "experiments/Snakefile", "--cores", "2"]
+    order += ["--config", "experiment=tiny", f"folder={folder / 'experiments'}"]
+    order += [f"out={folder / 'results'}", f"python={sys.executable}"]
     ran = subprocess.run(order, cwd=ROOT, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     return ran.stderr
 
 
-def test_an_experiment_runs_what_is_missing(tmp_path):
-    (tmp_path / "tiny.yml").write_text(TINY)
-    assert "train        2" in snakemake(tmp_path)
-    runs = [tmp_path / "tiny" / f"rule={rule},seed=0" for rule in ("exact", "mean")]
-    assert all((run / "history.csv").is_file() for run in runs)
-    asked = json.loads((runs[1] / "run.json").read_text())["settings"]
-    assert (asked["rule"], asked["seed"], asked["lam"]) == ("mean", 0, 1)
-    assert asked["feature_relu"] is True
-    for file in runs[1].iterdir():
-        file.unlink()
+def test_an_experiment_runs_what_is_missing_and_its_results_are_read(tmp_path):
+    place = tmp_path / "experiments"
+    place.mkdir()
+    (place / "tiny.yml").write_text(TINY)
+    said = snakemake(tmp_path)
+    assert "tiny: 4 of 4 runs are left" in said
+    assert "train        4" in said
+    kept = tmp_path / "results" / "tiny"
+    (kept / "softmax-1.npz").unlink()
+    assert evidence.load("tiny", tmp_path).seeds == [0]
     assert "train        1" in snakemake(tmp_path)
-    assert all((run / "history.csv").is_file() for run in runs)
+    evidence.load.cache_clear()
+    found = evidence.load("tiny", tmp_path)
+    assert found.complete
+    assert list(found.runs) == ["softmax", "lam=1,rule=mean"]
+    run = found.runs["lam=1,rule=mean"][1]
+    asked = run.facts["settings"]
+    assert (asked["rule"], asked["seed"], asked["lam"]) == ("mean", 1, 1)
+    assert asked["feature_relu"] is True
+    assert "agreement.mean,normal,30" in found.of("softmax")[0].facts["history"]
+    assert run.right.mean() * 100 == pytest.approx(
+        np.nansum(run.recall * np.bincount(run.labels, minlength=len(run.recall)))
+        / len(run.labels)
+    )
+    pairs = zip(found.of("lam=1,rule=mean"), found.of("softmax"), strict=True)
+    by_hand = [new.right.astype(float) - old.right for new, old in pairs]
+    gain = analysis.two_way_interval(100 * np.array(by_hand))
+    assert found.gain("lam=1,rule=mean") == gain
+    assert "2 arms × 2 seeds" in found.source()
+    assert evidence.outdated(found) == []
+
+    (place / "tiny.yml").write_text(TINY.replace("[0, 1]", "[0, 1, 2]"))
+    evidence.load.cache_clear()
+    with pytest.raises(ValueError, match=r"tiny/\S+ was made under another text"):
+        evidence.load("tiny", tmp_path)
+
+
+def test_changed_behavior_is_told_of(tmp_path, monkeypatch):
+    run = arrays.reference_losses(Settings(width=2, lam=0.9))
+    facts = {"settings": {**vars(Settings(width=2, lam=0.9))}, "reference": run}
+    plan = {"arms": {"exact": {}}, "seeds": [0]}
+    found = evidence.Experiment(
+        "tiny", plan, {"exact": {0: evidence.Recording(facts, {})}}
+    )
+    assert evidence.outdated(found) == []
+    facts["reference"] = [1.01 * loss for loss in run]
+    assert evidence.outdated(found) == ["exact"]
