@@ -15,6 +15,7 @@ globalThis.separateLoss = (() => {
   const plus = (a, b, factor = 1) => a.map((value, k) => value + factor * b[k]);
   const add = (vectors, like) => vectors.reduce((a, b) => plus(a, b), times(0, like));
   const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
+  const middle = (vectors) => times(1 / vectors.length, add(vectors, vectors[0]));
   const unit = (a) => times(1 / length(a), a);
   const cosine = (a, b) => dot(a, b) / (length(a) * length(b));
 
@@ -117,7 +118,7 @@ globalThis.separateLoss = (() => {
   }
 
   return {
-    dot, length, times, plus, add, mean, unit, cosine, similarity, intraLoss, interLoss,
+    dot, length, times, plus, add, mean, middle, unit, cosine, similarity, intraLoss, interLoss,
     interFloor, separate, featuresGradient, intraIncrement, interIncrement,
     updateCenters, totalLoss, softmaxLoss, chances, centerLoss, step,
   };

@@ -1,0 +1,156 @@
+"""Live figures: what a reader drags in the page, drawn by the scripts in `_static`.
+
+The book's pages load the scripts once. In Jupyter the output carries them along, so the
+same figure works there. Without scripts, and in print before they ran, a still picture
+stands in its place.
+"""
+
+import base64
+import html
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from fersep_book import ROOT
+from fersep_book.figures.style import png
+
+STATIC = ROOT / "book" / "_static"
+SCRIPTS = ("equations.js", "stage.js", "live.js")
+
+
+class _Words(NamedTuple):
+    """What to look for, something to try, and what comes of it."""
+
+    look: str
+    attempt: str
+    answer: str
+
+
+WORDS = {
+    "signature": _Words(
+        "Drag a center (△), or all features of a class at once (▽). Thin arrows pull "
+        "each feature toward its center, thick ones move the centers. Watch the loss: "
+        "it falls when you do what the arrows ask.",
+        "Try this: lay all centers on one another. What do the arrows do?",
+        "The features still feel their pull, but the push between centers is zero: it "
+        "has no direction. Move one center a little, and the push returns.",
+    ),
+    "vectors": _Words(
+        "Drag the two vectors. Look for where the curve is steep and where it is flat.",
+        "Try this: turn vector a by ten degrees, first at 0 degrees, then at 90. Where "
+        "does Eq. 1 change more?",
+        "At 90 degrees, where the cosine is steepest. Near 0 and near 180 degrees a "
+        "turn hardly counts, and a change of length never does.",
+    ),
+    "resultant": _Words(
+        "Drag the centers. The thick arrow is the sum of their directions, divided by "
+        "their number. L_inter sees nothing but the length of this arrow.",
+        "Try this: press “Clumps”. Five centers, three directions: is the loss at its "
+        "floor?",
+        "Yes. The sum is zero, and L_inter is as low as for the even spread, although "
+        "two pairs of classes share a direction.",
+    ),
+    "push": _Words(
+        "Drag the feature (●) and its center (△). The thick arrow is the push, minus "
+        "Eq. 5 for a batch of one. Look for two surprises: the push is not strongest "
+        "where the feature is worst, and a long feature feels less.",
+        "Try this: put the feature exactly opposite its center and let it go.",
+        "At 180 degrees the loss is 1, the highest there is, and the push is zero: the "
+        "feature rests. Beside that line it turns all the way to its center.",
+    ),
+    "rules": _Words(
+        "Seven classes with features at right angles, and a batch with the counts "
+        "below. The angle from a learned center (△) to its true center (▽) is the one "
+        "in all seven dimensions; the open circles are the cosines that the paper "
+        "prints after its last epoch. Look for the class that lags.",
+        "Try this: why does fear lag? Move its count from 2 up to 10, then down to 0.",
+        "Under the exact rule the pull on a center grows with the share of its class, "
+        "and the push of the other six does not. With 2 of 100 images the push wins; "
+        "with 10 fear catches up; with none there is no pull at all. The printed "
+        "factor 1 / (1 + n) makes all pulls nearly alike, so no class lags much and "
+        "none comes very near. Under the mean rule the pull is so strong that nothing "
+        "lags.",
+    ),
+    "toy": _Words(
+        "The run of this chapter, trained in this page: every change trains it anew, "
+        "from the same start. Look for classes that share a direction, and for learned "
+        "centers (△) beside true ones (▽).",
+        "Try this: set λ to 0, then to 5, and watch the curve of inter.",
+        "With λ = 0 the points hear the softmax loss alone, and classes may share a "
+        "direction. A large λ gives every class a thin ray of its own, and the cosine "
+        "of different classes falls.",
+    ),
+}
+
+
+def show(
+    name: str, still: tuple[Figure, str], data: Mapping[str, Any] | None = None
+) -> None:
+    """Show a live figure.
+
+    Parameters
+    ----------
+    name : str
+        One of `WORDS`.
+    still : (figure, alt)
+        The picture for a page without scripts, as the functions of `figures` return it.
+    data : mapping, optional
+        What the figure draws; plain numbers, lists and words.
+
+    Raises
+    ------
+    ValueError
+        If no figure has that name.
+    """
+    from IPython.display import HTML, display
+
+    if name not in WORDS:
+        raise ValueError(f"no live figure {name!r}; there are {', '.join(WORDS)}")
+    words = _Words(*map(_marked_up, WORDS[name]))
+    picture = base64.b64encode(png(still[0], dpi=100)).decode()
+    # A text in the data must not end the element that holds it.
+    values = json.dumps(data or {}).replace("</", "<\\/")
+    lines = [
+        f'<figure class="fersep-live" id="live-{name}" data-figure="{name}">',
+        f"<p>{words.look}</p>",
+        f'<div class="still"><img alt="{html.escape(still[1])}" '
+        f'src="data:image/png;base64,{picture}"></div>',
+        '<div class="stage"></div>',
+        f"<details><summary>{words.attempt}</summary><p>{words.answer}</p></details>",
+        f'<script type="application/json">{values}</script></figure>',
+    ]
+    if os.environ.get("FERSEP_STATIC") != "1":
+        lines += [f"<style>{(STATIC / 'live.css').read_text('utf-8')}</style>"]
+        lines += [
+            f"<script>{(STATIC / s).read_text('utf-8')}</script>" for s in SCRIPTS
+        ]
+    display(HTML("\n".join(lines)))
+
+
+def plain_start(
+    start: tuple[Tensor, Tensor, Tensor, Sequence[Tensor]],
+) -> dict[str, Any]:
+    """The start of a run of Algorithm 1 on points, as the page takes it.
+
+    Parameters
+    ----------
+    start : (points (n, 2), centers (s, 2), weights of the softmax layer, batches)
+        Each batch holds row numbers.
+    """
+    points, centers, theta, batches = start
+    return {
+        "points": points.tolist(),
+        "centers": centers.tolist(),
+        "theta": theta.tolist(),
+        "batches": [rows.tolist() for rows in batches],
+    }
+
+
+def _marked_up(words: str) -> str:
+    """Words as HTML; L_inter with a small index."""
+    return re.sub(r"L_(\w+)", r"L<sub>\1</sub>", html.escape(words))
