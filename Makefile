@@ -23,9 +23,9 @@ test: env browser  ## check the code, run units and chapters, open every page in
 	$(BIN)/mypy
 	$(BIN)/pytest
 
-evidence: env  ## run what is missing of experiments/NAME.yml (CORES=2, ARGS=-n to only say what)
+evidence: env  ## run what is missing of experiments/NAME.yml (ROOT=photographs, CORES=2, ARGS=-n to only say what)
 	@test -n "$(NAME)" || { echo "Name an experiment: make evidence NAME=$$(ls experiments/*.yml | xargs -n1 basename -s .yml | head -1)"; exit 1; }
-	@$(BIN)/uv tool run --quiet snakemake==$(SNAKEMAKE) -s experiments/Snakefile --cores $(CORES) --config experiment=$(NAME) $(ARGS)
+	@$(BIN)/uv tool run --quiet snakemake==$(SNAKEMAKE) -s experiments/Snakefile --cores $(CORES) --config experiment=$(NAME) $(if $(ROOT),root=$(ROOT)) $(ARGS)
 
 mutants: env  ## try every small change of the equations and losses against their tests
 	@SITE=$$($(BIN)/python -c 'import site; print(site.getsitepackages()[0])'); \

@@ -1,13 +1,9 @@
 """The command line of the book: ``python -m fersep_book compare my_run.ipynb``."""
 
 import argparse
-import csv
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
-from pathlib import Path
 
-from fersep.storage import whole_file
 from fersep_book import records, verdicts
 
 
@@ -26,36 +22,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     record.add_argument("file", help="where, for example results/cpu/mine.json")
     record.add_argument("notebooks", nargs="+", help="output files of papermill runs")
-    table = commands.add_parser(
-        "table", help="write the values of executed chapters as one CSV file"
-    )
-    table.add_argument("file", help="where, for example lambda.csv")
-    table.add_argument("notebooks", nargs="+", help="output files of papermill runs")
     order = parser.parse_args(arguments)
     try:
         if order.command == "compare":
             print(comparison(order.notebook))
-        elif order.command == "table":
-            write_table(order.file, order.notebooks)
         else:
             records.keep(order.file, order.notebooks)
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
-
-
-def write_table(file: str, notebooks: Sequence[str]) -> None:
-    """Write one row of CSV for each value of each run; a run has its file's name."""
-    rows = [
-        {"run": Path(notebook).stem, **asdict(value)}
-        for notebook in notebooks
-        for value in records.read(notebook).values
-    ]
-    with whole_file(file) as part, part.open("w", newline="", encoding="utf-8") as out:
-        table = csv.DictWriter(out, list(rows[0]))
-        table.writeheader()
-        table.writerows(rows)
 
 
 def comparison(notebook: str) -> str:
