@@ -15,6 +15,9 @@ from torch import Tensor
 
 from fersep import equations
 
+#: Nearest neighbors whose classes say how pure a place among features is.
+NEIGHBORS = 15
+
 
 @dataclass(frozen=True)
 class SimilarityTable:
@@ -115,6 +118,30 @@ def center_agreement(learned: Tensor, true: Tensor) -> Tensor:
         If shapes differ or a center is zero.
     """
     return 2 * equations.similarity(learned, true) - 1
+
+
+def neighbor_purity(points: ArrayLike, labels: Tensor, k: int = NEIGHBORS) -> float:
+    """Return the mean share of the k nearest neighbors that have the point's class.
+
+    Works on features (n, d) and on a map (n, 2) alike, so the two can be compared.
+
+    Raises
+    ------
+    ValueError
+        If there are not more than k points.
+    """
+    points = torch.as_tensor(points)
+    if len(points) <= k:
+        raise ValueError(f"{k} neighbors need more than {k} points, got {len(points)}")
+    shares = []
+    for start in range(0, len(points), 1000):
+        part = slice(start, start + 1000)
+        distances = torch.cdist(points[part], points)
+        own = torch.arange(start, start + len(distances), device=points.device)
+        distances[torch.arange(len(own), device=points.device), own] = torch.inf
+        nearest = distances.topk(k, largest=False).indices
+        shares.append((labels[nearest] == labels[part, None]).double().mean(1))
+    return float(torch.cat(shares).mean())
 
 
 def confusion(labels: Tensor, predictions: Tensor, num_classes: int) -> Tensor:

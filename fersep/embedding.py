@@ -10,7 +10,6 @@ from fersep import equations
 
 try:
     from openTSNE import TSNE
-    from sklearn.neighbors import NearestNeighbors
 except ModuleNotFoundError as error:
     raise ImportError(
         f"fersep.embedding needs {error.name}; run pip install fersep[tsne]"
@@ -70,20 +69,3 @@ def embed(
     ends = np.cumsum([len(features), *map(len, centers)])
     parts = np.split(plane, ends[:-1])
     return Map(parts[0], tuple(parts[1:]))
-
-
-def neighbor_purity(points: NDArray[np.float64], labels: Tensor, k: int = 15) -> float:
-    """Return the mean share of the k nearest neighbors that have the point's class.
-
-    Works on features (n, d) and on a map (n, 2) alike, so the two can be compared.
-
-    Raises
-    ------
-    ValueError
-        If there are not more than k points.
-    """
-    if len(points) <= k:
-        raise ValueError(f"{k} neighbors need more than {k} points, got {len(points)}")
-    neighbors = NearestNeighbors(n_neighbors=k).fit(points).kneighbors()[1]
-    classes = labels.cpu().numpy()
-    return float((classes[neighbors] == classes[:, None]).mean())

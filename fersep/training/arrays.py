@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fersep import data, equations, storage
+from fersep import analysis, data, equations, storage
 from fersep.training.algorithm import evaluate, fit
 from fersep.training.processes import autocast, pick_device
 from fersep.training.runs import Run, Settings
@@ -44,7 +44,8 @@ def collect_arrays(
         ``learned`` and ``true`` centers (epochs, s, d); of each split ``NAME_means``
         (s, d), the mean directions of the features of each class; of those unseen
         ``NAME_logits`` (n, s) and ``NAME_labels`` (n,); of other sets ``NAME_labels``
-        and ``NAME_predictions``; ``test_features`` (n, d).
+        and ``NAME_predictions``; ``test_purity``, the share of neighbors of one class
+        among the directions of the test features; ``test_features`` (n, d).
     """
     where = pick_device(device)
     found: dict[str, Any] = {"learned": run.center_history, "true": run.true_history}
@@ -62,6 +63,8 @@ def collect_arrays(
         found[f"{name}_means"] = sums / counts[:, None].clamp(min=1)
         if name != "train":
             found[f"{name}_logits"] = logits
+        if name == "test" and len(part) > analysis.NEIGHBORS:
+            found["test_purity"] = analysis.neighbor_purity(directions, part.labels)
         if name == "test" and features:
             found["test_features"] = vectors
     run.model.cpu()
@@ -70,7 +73,9 @@ def collect_arrays(
 
 def _shorten(array: Any) -> NDArray[Any]:
     tensor = torch.as_tensor(array)
-    kind = np.float16 if tensor.is_floating_point() else np.uint8
+    kind = "f2" if tensor.ndim else "f4"
+    if not tensor.is_floating_point():
+        kind = "u1"
     return np.asarray(tensor.numpy().astype(kind))
 
 
