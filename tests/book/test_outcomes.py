@@ -1,0 +1,140 @@
+"""Verdicts on data whose truth is known: they err as seldom as they say."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fersep_book.evidence import Experiment, Recording
+from fersep_book.outcomes import (
+    OUTCOMES,
+    Claim,
+    breaking_point,
+    judge,
+    order_of_classes,
+    why_silent,
+)  # fmt: skip
+from scipy import stats
+
+S, N, SEEDS = 4, 480, range(8)
+LABELS = np.arange(N) % S
+
+
+def recording(rng, share, purity=0.5, spread=0.1):
+    """A run that is right with these chances, one a test image."""
+    right = rng.random(N) < share
+    said = np.where(right, LABELS, (LABELS + rng.integers(1, S, N)) % S)
+    logits = 4.0 * np.eye(S)[said] + rng.normal(0, 0.1, (N, S))
+    true = rng.normal(0, 1, (2, S, 6))
+    arrays = {"test_logits": logits, "test_labels": LABELS, "true": true}
+    arrays |= {"test_means": true[-1] / 9, "test_purity": rng.normal(purity, spread)}
+    data = {"classes": list("ABCD"), "class_counts": [40, 30, 20, 10]}
+    history = {"agreement": [[0.0] * S, [0.9, 0.7, 0.5, 0.1]]}
+    return Recording({"data": data, "history": history}, arrays)
+
+
+def experiment(
+    rng, gain=0.0, of_seeds=0.02, of_images=0.1, purity=0.5, arms=("exact",)
+):
+    """Softmax and other arms; the true gain is a share of images."""
+    hard = rng.normal(0.6, 0.15, N)
+    runs = {"softmax": {k: recording(rng, hard) for k in SEEDS}}
+    for arm in arms:
+        luck = rng.normal(0, 0.1, N)
+        luck -= luck.mean()
+        runs[arm] = {
+            k: recording(rng, hard + gain + luck + rng.normal(0, 0.02), purity)
+            for k in SEEDS
+        }
+    return Experiment("known", {"seeds": list(SEEDS)}, runs)
+
+
+ACCURACY = Claim(
+    "accuracy", "It rises.", "Here", "12", "gain in accuracy", "above", 0.0, {}
+)
+PURITY = replace(ACCURACY, id="purity", outcome="change of neighbor purity")
+BELOW = replace(PURITY, id="below", direction="below")
+
+
+def test_without_an_effect_verdicts_are_as_rare_as_the_level_says():
+    rng, wrong = np.random.default_rng(0), 0
+    for _ in range(150):
+        found = experiment(rng, arms=("exact", "mean"))
+        claims = [ACCURACY, PURITY, BELOW]
+        judged = judge(claims, dict.fromkeys(("accuracy", "purity", "below"), found))
+        wrong += any(each.verdict != "undecided" for each in judged.values())
+    assert wrong <= stats.binom.ppf(0.999, 150, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("gain", "margin", "verdict"),
+    [(0.2, 0.25, "holds"), (-0.2, 0.25, "fails"), (0.2, 60, "fails")],
+)
+def test_a_large_effect_is_seen_on_its_side_of_the_margin(gain, margin, verdict):
+    found = experiment(np.random.default_rng(1), gain)
+    claim = replace(ACCURACY, margin=margin)
+    (judged,) = judge([claim], {"accuracy": found}).values()
+    assert judged.verdict == verdict
+    estimate = judged.measured["exact"]
+    at = breaking_point(estimate, claim)
+    for shift, word in ((-0.01, "holds"), (0.01, "undecided")):
+        moved = replace(claim, margin=at + shift)
+        assert judge([moved], {"accuracy": found})["accuracy"].verdict == word
+
+
+def test_what_hangs_on_the_rule_of_the_centers_is_said():
+    rng = np.random.default_rng(2)
+    found = experiment(rng, 0.2)
+    other = experiment(rng, -0.2, arms=("mean",))
+    both = replace(found, runs={**found.runs, "mean": other.runs["mean"]})
+    judged = judge([ACCURACY], {"accuracy": both})["accuracy"]
+    assert judged.verdict == "depends"
+    assert judged.reason == "on the rule of the centers (exact: holds, mean: fails)"
+
+
+def test_nothing_is_judged_without_all_seeds_images_and_classes():
+    found = experiment(np.random.default_rng(3))
+    assert why_silent(None) == "not measured"
+    assert why_silent(found) == ""
+    more = replace(found, plan={"seeds": [*SEEDS, 8]})
+    assert why_silent(more) == "8 of 9 seeds are recorded"
+    run = found.runs["exact"][0]
+    few = {**run.arrays, "test_labels": np.where(LABELS == 3, 0, LABELS)}
+    few["test_labels"][:29] = 3
+    starved = {
+        arm: dict.fromkeys(SEEDS, Recording(run.facts, few)) for arm in found.runs
+    }
+    assert why_silent(replace(found, runs=starved)) == "D has 29 test images"
+    never = run.arrays["test_logits"].copy()
+    never[:, 2] = -9
+    blind = dict.fromkeys(
+        SEEDS, Recording(run.facts, {**run.arrays, "test_logits": never})
+    )
+    runs = {**found.runs, "exact": blind}
+    assert why_silent(replace(found, runs=runs)) == "no run of exact ever predicts C"
+    (judged,) = judge([ACCURACY], {"accuracy": more}).values()
+    assert judged.verdict == "not decided"
+
+
+def test_an_order_of_classes_counts_all_orders():
+    counts = [5, 4, 3, 2, 1]
+    estimate = order_of_classes(np.array([9.0, 7, 5, 3, 1]), counts)
+    assert estimate.mean == pytest.approx(1)
+    assert estimate.p_value == pytest.approx(2 / 120)
+    assert np.isnan(estimate.low)
+    assert order_of_classes(np.ones(5), counts).p_value == 1
+    rng = np.random.default_rng(4)
+    small = [
+        order_of_classes(rng.normal(size=5), counts).p_value <= 0.05 for _ in range(300)
+    ]
+    assert np.mean(small) < 0.09
+    many = order_of_classes(np.arange(11.0), list(range(11)))
+    assert many.p_value < 0.001
+
+
+def test_every_outcome_of_an_experiment_is_a_number():
+    found = experiment(np.random.default_rng(5))
+    for name, measure in OUTCOMES.items():
+        estimate = measure(found, "exact", 0.0)
+        assert np.isfinite([estimate.mean, estimate.p_value]).all(), name
+    assert OUTCOMES["agreement at the end"](found, "exact", 0.0).mean == 0.55
+    assert OUTCOMES["order of agreement"](found, "exact", 0.0).mean == pytest.approx(1)
