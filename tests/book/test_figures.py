@@ -4,10 +4,12 @@ import importlib
 import inspect
 import io
 import pkgutil
+import re
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from bs4 import BeautifulSoup
 from fersep_book import figures
 from fersep_book.figures import parts, style
 from matplotlib.figure import Figure
@@ -85,16 +87,23 @@ CASES = {
         "AB", np.eye(2) + np.array([[[0.1]], [[0.0]]])
     ),
     "mean over 1 seeds": lambda: F.cosine_tables("AB", np.eye(2)[None]),
-    "A 1.00 and B nan": lambda: F.cosine_tables("AB", [[[1, 0.2], [np.nan] * 2]] * 2),
-    "a 0.20 (-1.07 to 1.47)": lambda: F.seeds_with_intervals(
-        ["a"], [[0.1], [0.3]], [gap(0.1, 0.3)], [0.5]
+    "over the seeds: 0.100": lambda: F.cosine_tables(
+        "AB", np.eye(2) + np.array([[[0.1]], [[0.0]], [[0.2]]])
     ),
-    "mean: a 0.10.": lambda: F.seeds_with_intervals(["a"], [[0.1]], [gap(0.1)], None),
-    "2 seeds 95% and 70%": lambda: F.interval_coverage([2, 3], [0.95] * 2, [0.7] * 2),
+    "A 1.00 and B nan": lambda: F.cosine_tables("AB", [[[1, 0.2], [np.nan] * 2]] * 2),
+    "2 seeds: a 0.10 to 0.30.": lambda: F.seeds_beside_paper(
+        ["a"], [[0.1], [0.3]], [0.5]
+    ),
+    "1 seeds: a 0.10 to": lambda: F.seeds_beside_paper(["a"], [[0.1]], None),
+    "right 0.50 to 0.30, least 0.20.": lambda: F.loss_by_length(
+        [0.5, 1, 2], {"right": [0.5, 0.2, 0.3]}
+    ),
+    "x: 95 % at 2 and 70 % at 3.": lambda: F.interval_coverage(
+        [2, 3], {"x": [0.95, 0.7]}, "Title"
+    ),
     "median width 0.50 points. paired by seed: 1 of 2 intervals hold the truth, 2": (
         lambda: repeated(([0.2], [0.7]))
     ),
-    "together 3 and 3": lambda: F.disagreements("AB", [3, 0], [1, 2]),
     "at 0.750, where the cosine is 0.5": lambda: F.two_vectors(60.0),
     "one: L_intra 0.250": lambda: F.feature_fans({"one": (circle(60, -60), [1, 0])}),
     "similarity 0.2500, closest pair 0.25, length of the sum 0.00; two: mean": lambda: (
@@ -271,15 +280,33 @@ def test_an_interval_that_misses_the_truth_looks_different():
     assert (held.get_linestyle(), missed.get_linestyle()) == ("-", ":")
 
 
-def test_a_page_shows_a_white_picture_with_its_text(monkeypatch):
+def test_a_page_shows_a_picture_with_its_text_that_follows_the_dark(monkeypatch):
     shown = []
     monkeypatch.setattr("IPython.display.display", shown.append)
     figures.show(*F.feature_push(45.0))
-    _, metadata = shown[0]._repr_mimebundle_()
-    assert "45 degrees" in metadata["image/png"]["alt"]
-    image = Image.open(io.BytesIO(shown[0].data)).convert("RGBA")
-    assert image.getpixel((0, 0)) == (255, 255, 255, 255)
-    assert image.getextrema()[3] == (255, 255)
+    page = BeautifulSoup(shown[0].data, "html.parser")
+    assert "45 degrees" in page.find(role="img")["aria-label"]
+    ids = {element["id"] for element in page.find_all(id=True)}
+    used = set(re.findall(r'(?:href="|url\()#([^")]+)', shown[0].data))
+    assert used <= ids
+    inks = set(re.findall(r"(?:fill|stroke): ([^;\"]*)", shown[0].data)) - {"none"}
+    assert inks
+    assert all(ink.startswith("light-dark(#") for ink in inks), inks
+
+
+@pytest.mark.parametrize(
+    "color", [style.INK, style.GRAY, *(c for c, _ in style.CLASS_STYLE.values())]
+)
+def test_a_color_stands_out_from_the_ground_of_the_dark(color):
+    def light(code):
+        parts = [int(code[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        parts = [
+            p / 12.92 if p <= 0.04 else ((p + 0.055) / 1.055) ** 2.4 for p in parts
+        ]
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+    partner = style.light_dark(color).split(",")[1].rstrip(")")
+    assert (light(partner) + 0.05) / (light("#14181e") + 0.05) > 4
 
 
 def test_a_figure_without_text_is_refused():

@@ -36,7 +36,8 @@ def pull_and_push(
         features, centers, pulls, pushes = stage
         _stage(axes, classes, features, centers, scale * pulls, scale * pushes)
         intra, inter = parts.mean_cosines(features, classes, centers)
-        axes.set_title(f"{title}\nintra {intra:.2f}, inter {inter:.2f}", loc="center")
+        numbers = f"intra {intra:.2f}, inter {inter:.2f}".replace("-", "−")
+        axes.set_title(f"{title}\n{numbers}", loc="center")
         told.append(
             f"{title}: mean cosine of features and their center {intra:.2f}, of "
             f"different centers {inter:.2f}"
