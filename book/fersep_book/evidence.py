@@ -192,15 +192,12 @@ def load(name: str, root: Path = ROOT) -> Experiment:
                 f"experiments/{name}.yml; restore that text, and give the changed "
                 "experiment a new name"
             )
-        with np.load(path) as found:
-            kept = {key: found[key] for key in found if key != "facts"}
-        runs.setdefault(facts["note"]["arm"], {})[facts["settings"]["seed"]] = (
-            Recording(facts, kept)
-        )
-    seeds = [
-        s for s in plan["seeds"] if all(s in runs.get(a, {}) for a in plan["arms"])
-    ]
-    paired = {arm: {s: runs[arm][s] for s in seeds} for arm in plan["arms"] if seeds}
+        arm, seed = facts["note"]["arm"], facts["settings"]["seed"]
+        # An array is read when it is asked for.
+        runs.setdefault(arm, {})[seed] = Recording(facts, np.load(path))
+    arms = plan["arms"]
+    seeds = [s for s in plan["seeds"] if all(s in runs.get(arm, {}) for arm in arms)]
+    paired = {arm: {s: runs[arm][s] for s in seeds} for arm in arms if seeds}
     return Experiment(name, plan, paired)
 
 
