@@ -119,6 +119,7 @@ class Experiment:
         arm: str,
         base: str = "softmax",
         *,
+        score: Callable[[Recording], Array] = lambda run: run.right,
         by_class: bool = False,
         images: Array | None = None,
         **rule: float,
@@ -128,6 +129,8 @@ class Experiment:
         Parameters
         ----------
         arm, base : str
+        score : callable
+            What a run gets for each test image, (n,), at most 1; whether it is right.
         by_class : bool
             Mean-class accuracy, in which all classes count alike.
         images : array of bool, (n,), optional
@@ -136,11 +139,11 @@ class Experiment:
             ``level`` and ``null`` (in points) of `analysis.two_way_interval`.
         """
         pairs = zip(self.of(arm), self.of(base), strict=True)
-        values = np.array([new.right * 100.0 - old.right * 100.0 for new, old in pairs])
+        values = [100.0 * score(new) - 100.0 * score(old) for new, old in pairs]
         labels = self.of(base)[0].labels
         kept = np.ones(len(labels), bool) if images is None else images
         strata = labels[kept] if by_class else None
-        return analysis.two_way_interval(values[:, kept], strata, **rule)
+        return analysis.two_way_interval(np.array(values)[:, kept], strata, **rule)
 
     def source(self) -> str:
         """Say in small print what was measured, on what, and where."""

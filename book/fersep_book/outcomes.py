@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import permutations
 from math import factorial
 
@@ -20,6 +21,7 @@ from scipy import stats
 
 from fersep import analysis
 from fersep.analysis import Interval
+from fersep_book import evidence, verdicts
 from fersep_book.evidence import Experiment, Recording
 
 Measure = Callable[[Experiment, str, float], Interval]
@@ -145,14 +147,12 @@ OUTCOMES: dict[str, Measure] = {
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim of the paper, and the outcome of an experiment that decides it.
+    """One claim of the paper, and the outcome of sealed experiments that decides it.
 
     Attributes
     ----------
-    id, sentence, where : str
-        A short name, the paper's words, and the section they are from.
-    chapter : str
-        The chapter that shows the evidence.
+    id, sentence : str
+        A short name, and the paper's words.
     outcome : str
         One of `OUTCOMES`.
     direction : {"above", "below"}
@@ -161,22 +161,40 @@ class Claim:
         The smallest effect that matters.
     experiments : dict of str to str
         Kind of faces ("real", "rendered") -> name of the experiment.
-    rests_on : tuple of str
+    rests_on : sequence of str
         Claims that this one presupposes.
-    by_construction : str, optional
-        Why rendered faces could not have shown anything else.
     """
 
     id: str
     sentence: str
-    where: str
-    chapter: str
     outcome: str
     direction: str
     margin: float
     experiments: Mapping[str, str]
-    rests_on: tuple[str, ...] = ()
-    by_construction: str | None = None
+    rests_on: Sequence[str] = ()
+
+
+def claims() -> list[Claim]:
+    """Return the claims of the paper that sealed experiments decide."""
+    return [
+        Claim(each.id, each.sentence, direction=each.direction, **each.decided)
+        for each in verdicts.claims()
+        if each.decided
+    ]
+
+
+@cache
+def judge_recorded(kind: str) -> dict[str, Judgment]:
+    """Judge all claims on one kind of faces, "real" or "rendered", by what is recorded.
+
+    Returns
+    -------
+    dict of str to Judgment
+        By the claim's id, for those that have an experiment on such faces.
+    """
+    asked = [claim for claim in claims() if kind in claim.experiments]
+    found = {claim.id: evidence.load(claim.experiments[kind]) for claim in asked}
+    return judge(asked, found)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ A *number* of the paper gets a verdict only from the paper's own data: ``equal``
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -101,7 +101,8 @@ class Claim:
 
     The value of that ``key`` lies on the ``direction`` side ("above" or "below") of the
     ``threshold`` if the claim holds. ``by_construction`` says why rendered faces could
-    not have shown anything else; it is None where they could.
+    not have shown anything else; it is None where they could. ``decided`` says which
+    sealed experiments decide it, see `fersep_book.outcomes`.
     """
 
     id: str
@@ -112,6 +113,7 @@ class Claim:
     threshold: float
     chapter: str
     by_construction: str | None
+    decided: Mapping[str, Any] = field(default_factory=dict)
 
 
 def interval(value: Value) -> tuple[float, float] | None:

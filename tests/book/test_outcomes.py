@@ -9,6 +9,7 @@ from fersep_book.outcomes import (
     OUTCOMES,
     Claim,
     breaking_point,
+    claims,
     judge,
     order_of_classes,
     why_silent,
@@ -48,9 +49,7 @@ def experiment(
     return Experiment("known", {"seeds": list(SEEDS)}, runs)
 
 
-ACCURACY = Claim(
-    "accuracy", "It rises.", "Here", "12", "gain in accuracy", "above", 0.0, {}
-)
+ACCURACY = Claim("accuracy", "It rises.", "gain in accuracy", "above", 0.0, {})
 PURITY = replace(ACCURACY, id="purity", outcome="change of neighbor purity")
 BELOW = replace(PURITY, id="below", direction="below")
 
@@ -138,3 +137,11 @@ def test_every_outcome_of_an_experiment_is_a_number():
         assert np.isfinite([estimate.mean, estimate.p_value]).all(), name
     assert OUTCOMES["agreement at the end"](found, "exact", 0.0).mean == 0.55
     assert OUTCOMES["order of agreement"](found, "exact", 0.0).mean == pytest.approx(1)
+
+
+def test_claims_name_outcomes_and_rest_on_claims():
+    known = {claim.id for claim in claims()}
+    for claim in claims():
+        assert claim.outcome in OUTCOMES
+        assert claim.direction in ("above", "below")
+        assert set(claim.rests_on) <= known - {claim.id}

@@ -168,18 +168,62 @@ def differences(
     label : str
         What the difference is, with its unit.
     """
-    figure, axes = parts.one_panel(0.9 + 0.34 * len(names))
+    groups = {name: {"": each} for name, each in zip(names, intervals, strict=True)}
+    return interval_groups(groups, label)
+
+
+def interval_groups(
+    groups: Mapping[str, Mapping[str, Any]],
+    label: str,
+    *,
+    title: str = "",
+    margin: float = 0.0,
+    paper: float | None = None,
+) -> parts.Picture:
+    """Estimates with their 95 % intervals: a row a group, a mark for each member.
+
+    Parameters
+    ----------
+    groups : mapping of group -> mapping of member -> `fersep.analysis.Interval`
+    label : str
+        What is estimated, with its unit.
+    title : str
+        The finding.
+    margin : float
+        Effects up to it are too small to matter; a band shows them.
+    paper : float, optional
+        The paper's own number.
+    """
+    members = list(next(iter(groups.values())))
+    step = 0.62 / len(members)
+    figure, axes = parts.one_panel(0.95 + (0.22 + 0.17 * len(members)) * len(groups))
+    looks = list(zip((style.BLUE, style.RED, style.GREEN), "osD", strict=True))
     told = []
-    for k, (name, gap) in enumerate(zip(names, intervals, strict=True)):
-        if np.isfinite(gap.low):
-            axes.plot([gap.low, gap.high], [k, k], color=style.BLUE, lw=2)
-        axes.plot(gap.mean, k, "o", color=style.BLUE, ms=7.5, mec="white", zorder=4)
-        told.append(f"{name} {parts.interval_words(gap, '+.2f')}")
+    for row, (group, estimates) in enumerate(groups.items()):
+        for k, (member, gap) in enumerate(estimates.items()):
+            color, marker = looks[k % 3]
+            y = row + step * (k - (len(members) - 1) / 2)
+            if np.isfinite(gap.low):
+                axes.plot([gap.low, gap.high], [y, y], color=color, lw=2)
+            axes.plot(gap.mean, y, marker, color=color, ms=7, mec="white", zorder=4)
+            if row == 0 and member:
+                ends = gap.high if np.isfinite(gap.high) else gap.mean
+                parts.note(axes, member, (ends, y), (6, -3), color=color, fontsize=8.5)
+            name = f"{group}, {member}" if member else group
+            told.append(f"{name} {parts.interval_words(gap, '+.2f')}")
+    if margin:
+        axes.axvspan(-margin, margin, color=style.GRAY, alpha=0.18, lw=0)
     axes.axvline(0, color=style.INK, lw=1, ls=style.DOTTED)
-    axes.set_yticks(range(len(names)), list(names))
-    axes.invert_yaxis()
+    if paper is not None:
+        axes.axvline(paper, color=style.INK, lw=1.2, ls=style.DASHED)
+        place = (paper, len(groups) - 0.5)
+        parts.note(axes, "the paper, RAF-DB", place, (4, 3), fontsize=8.5)
+    axes.set_yticks(range(len(groups)), list(groups))
+    axes.set_ylim(len(groups) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
     axes.set_xlabel(label)
+    if title:
+        parts.finding(figure, title)
     return figure, f"{label}, with 95 percent intervals: {parts.listing(told)}."
 
 
