@@ -73,6 +73,9 @@ CASES = {
     "before to after: a 0.10 to 0.30 and b 0.20 to 0.10": lambda: F.printed_changes(
         {"one": (["a", "b"], [0.1, 0.2], [0.3, 0.1])}, [("before", "after")]
     ),
+    "one, x: b 200 and a 10. one, y: b 3 and a 4": lambda: F.class_sizes(
+        {"one": ("ab", {"x": [10, 200], "y": [4, 3]})}
+    ),
     "3 faces: one and two l.": lambda: F.named_faces(FACES, ["one", "two\nl", ""], 2),
     "A: 12; B: 4": lambda: F.unit_shares("AB", UNITS, [[0, 0.9], [0.8, 0]], 0),
     "mean 0.40, largest A and B 0.90, A and C": lambda: F.expected_cosines(

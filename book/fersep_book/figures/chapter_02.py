@@ -20,6 +20,39 @@ UNIT_COLORS = LinearSegmentedColormap.from_list(
 HARDEST = 3
 
 
+def class_sizes(
+    panels: Mapping[str, tuple[Sequence[str], Mapping[str, ArrayLike]]],
+) -> parts.Picture:
+    """Images of each class as dots on a logarithmic axis, the largest class on top.
+
+    Parameters
+    ----------
+    panels : mapping of title -> (classes (s,), data set -> images (s,))
+        One or two data sets in each panel; the first one is filled and gives the order.
+    """
+    most = max(len(classes) for classes, _ in panels.values())
+    figure, row = parts.row_of_panels(0.9 + 0.24 * most, len(panels), sharex=True)
+    looks = (
+        {"color": style.BLUE, "ms": 7.5, "mec": "white"},
+        {"color": style.INK, "ms": 7.5, "mfc": "none", "mew": 1.4},
+    )
+    told = []
+    for axes, (title, (classes, counts)) in zip(row, panels.items(), strict=True):
+        order = np.argsort(np.asarray(next(iter(counts.values()))), kind="stable")
+        names = [classes[k] for k in order]
+        for name, images, look in parts.series(counts, looks):
+            numbers = np.asarray(images)[order]
+            axes.plot(numbers.clip(1), range(len(names)), "o", label=name, **look)
+            listed = parts.say("{} {:.0f}", names[::-1], numbers[::-1])
+            told.append(f"{title}, {name}: {listed}")
+        axes.set_yticks(range(len(names)), names)
+        axes.set(xscale="log", xlabel="images", title=title, ylim=(-0.7, most - 0.3))
+        axes.xaxis.set_major_formatter(lambda n, _: f"{n:,.0f}")
+        axes.grid(visible=False, axis="y")
+        axes.legend(loc="upper left", handletextpad=0.2)
+    return figure, f"Dots: images of each class. {'. '.join(told)}."
+
+
 def named_faces(images: ArrayLike, names: Sequence[str], columns: int) -> parts.Picture:
     """Faces with a name under each.
 
@@ -219,15 +252,14 @@ def class_brightness(
     numbers, values = np.asarray(labels), parts.as_array(brightness)
     figure, axes = parts.one_panel(2.4)
     told = []
-    looks = style.class_style(classes)
-    for k, (name, (color, marker)) in enumerate(zip(classes, looks, strict=True)):
+    for k, name in enumerate(classes):
         mine = values[numbers == k]
         if not len(mine):
             continue
         low, first, middle, third, high = np.percentile(mine, [5, 25, 50, 75, 95])
-        axes.plot([k, k], [low, high], color=color, lw=1.2)
-        axes.plot([k, k], [first, third], color=color, lw=7, solid_capstyle="butt")
-        axes.plot(k, middle, marker, color=style.INK, mec="white", ms=7)
+        axes.plot([k, k], [low, high], color=style.BLUE, lw=1.2)
+        axes.plot([k, k], [first, third], color=style.BLUE, lw=7, solid_capstyle="butt")
+        axes.plot(k, middle, "o", color=style.INK, mec="white", ms=7)
         told.append(f"{name} {middle:.0f}")
     middle = np.median(values)
     axes.axhline(middle, color=style.GRAY, lw=1, ls=style.DOTTED, zorder=0)
