@@ -97,6 +97,11 @@ class Experiment:
         """Whether every planned run is there; a verdict needs all of them."""
         return self.seeds == self.plan["seeds"]
 
+    @property
+    def begun(self) -> bool:
+        """Whether there are two seeds at least, so that a spread can be shown."""
+        return len(self.seeds) > 1
+
     def of(self, arm: str) -> list[Recording]:
         """Return the runs of an arm, in the order of the seeds."""
         return list(self.runs[arm].values())
@@ -147,6 +152,8 @@ class Experiment:
 
     def source(self) -> str:
         """Say in small print what was measured, on what, and where."""
+        if not self.runs:
+            return f"Experiment {self.name} · no seed is recorded yet"
         some = next(iter(next(iter(self.runs.values())).values()))
         settings, made = some.facts["settings"], some.facts["provenance"]
         planned = len(self.plan["seeds"])

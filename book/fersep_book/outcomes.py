@@ -269,6 +269,13 @@ def _join(words: Mapping[str, str], measured: Mapping[str, Interval]) -> Judgmen
     return Judgment("depends", f"on the rule of the centers ({said})", measured)
 
 
+def in_words(judged: Judgment, faces: str) -> str:
+    """Say a verdict as the title of a page's answer, like "On real faces: undecided"."""
+    if judged.reason:
+        return f"On {faces} faces: {judged.verdict}, {judged.reason}"
+    return f"On {faces} faces: {judged.verdict}"
+
+
 def why_silent(found: Experiment | None) -> str:
     """Say why an experiment decides nothing yet; empty where it does.
 

@@ -1,9 +1,11 @@
 """Figures that several chapters show."""
 
+import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from IPython.display import HTML
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
@@ -225,6 +227,16 @@ def interval_groups(
     if title:
         parts.finding(figure, title)
     return figure, f"{label}, with 95 percent intervals: {parts.listing(told)}."
+
+
+def answer(verdict: str, sentences: Sequence[str], source: str) -> HTML:
+    """The box that opens a chapter: its answer, and the source in small print."""
+    text = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in sentences)
+    return HTML(
+        '<div class="admonition answer"><p class="admonition-title">'
+        f"{html.escape(verdict)}</p>{text}"
+        f'<p class="source"><small>{html.escape(source)}</small></p></div>'
+    )
 
 
 def printed_gains(
