@@ -169,9 +169,15 @@ CASES = {
     "A 80 and B 70": lambda: F.recall_by_size(
         {"a": ("AB", [9, 5], [80, 70], ([8, 4], [90, 60])), "b": ("A", [9], [8], None)}
     ),
-    "67 percent are": lambda: F.redrawn_gains([0.1, 0.5, 0.9], [0.4, 0.04, 0.01], 0.5),
-    "0.25 points need 13 pairs": lambda: F.seeds_needed(0.4, 0.25, 5),
-    "0.25 points need more than 40 pairs": lambda: F.seeds_needed(4.0, 0.25, 1),
+    "Seeds and test images: 2 pairs 0.90": lambda: F.half_widths(
+        [[2, 0.5, 0.9], [3, 0.4, 0.8]], 0.25
+    ),
+    "a, x +0.10 (-0.10 to +0.30)": lambda: F.interval_groups(
+        {"a": {"x": analysis.Interval(0.1, -0.1, 0.3, 4)}},
+        "gain",
+        margin=0.2,
+        paper=0.7,
+    ),
     "means from 80.5 to 82.5 percent, the best at 0.9. without it 79.5": lambda: (
         F.sweep([0, 0.9], {"a": [[80, 81], [82, 83]]}, "λ", ([1], [2]), [79, 80])
     ),
