@@ -1,4 +1,4 @@
-"""The command line: ``python -m fersep train`` and ``python -m fersep data``."""
+"""The command line: ``python -m fersep train``, ``data`` and ``predict``."""
 
 import argparse
 import sys
@@ -17,6 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     photographs = commands.add_parser(
         "data", help="list the data sets, check a folder, or get the open set"
     )
+    seen = commands.add_parser("predict", help="say what a run sees in faces")
     # Only what is asked for, because torch takes seconds to import.
     if given[:1] == ["train"]:
         from fersep.training import command as training_command
@@ -28,6 +29,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         data_command.add_arguments(photographs)
         run = data_command.run
+    elif given[:1] == ["predict"]:
+        from fersep import predict
+
+        predict.add_arguments(seen)
+        run = predict.run
     order = parser.parse_args(given)
     try:
         return run(order)

@@ -1,11 +1,17 @@
 """The network of the paper's Fig. 2: images to features, features to logits."""
 
+import json
+import logging
+import pickle
+import zipfile
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torchvision.models import ResNet18_Weights, ResNet34_Weights
 from torchvision.models.resnet import BasicBlock
+
+log = logging.getLogger("fersep")
 
 #: Kinds of first layers, and blocks in each of the four stages.
 STEMS = ("imagenet", "small")
@@ -100,8 +106,10 @@ def expression_net(
         Channels of the first stage; 64 is the real ResNet, d = 512.
     weights : str or path, optional
         None: random weights. "imagenet": torchvision's weights, downloaded once; the
-        paper starts there. Else a file with a state dictionary, read by
-        ``torch.load(weights_only=True)``. The last layer always starts at random.
+        paper starts there. Else a file with a state dictionary, alone or in a
+        checkpoint, of `torch.save` or safetensors; what wrappers put before the names,
+        as ``module.``, does not count. No code in it is run. The last layer always
+        starts at random. The logger ``fersep`` says what was loaded.
     feature_relu : bool
         A ReLU behind the extra layer, so that features stay non-negative with it. The
         pooled features are so already.
@@ -170,33 +178,114 @@ def _load_weights(
             ) from None
     else:
         state = _state_of(Path(weights))
-    # The last layer, and an extra one that the file lacks, keep their random weights.
-    own = {k: v for k, v in net.state_dict().items() if k.startswith(("fc.", "embed."))}
-    body = {k: v for k, v in state.items() if not k.startswith("fc.")}
-    try:
-        net.load_state_dict({**own, **body})
-    except RuntimeError as error:
-        why = " ".join(str(error).partition(":")[2].split())[:150]
+    _fill(net, state, arch, width, weights)
+
+
+def _fill(
+    net: ExpressionNet,
+    state: dict[str, Tensor],
+    arch: str,
+    width: int,
+    weights: str | Path,
+) -> None:
+    """Load what fits by its name, and say what does not; the last layer is new."""
+    state = _without_prefix(state, set(net.state_dict()))
+    first = state.get("conv1.weight")
+    if first is not None and first.ndim == 4 and len(first) != width:
         raise ValueError(
-            f"the weights {weights} do not fit a {arch} of width {width}: {why} …"
-        ) from None
+            f"the weights {weights} are of width {len(first)}, the network of width "
+            f"{width}: --width {len(first)} (-p width {len(first)} in a chapter)"
+        )
+    own = net.state_dict()
+    body = {k: v for k, v in state.items() if k in own and not k.startswith("fc.")}
+    wrong = [k for k, v in body.items() if v.shape != own[k].shape]
+    # An extra layer that the file lacks is new, too; counters of batch norm are no use.
+    lacks = [
+        name
+        for name in own
+        if name not in body
+        and not name.startswith(("fc.", "embed."))
+        and not name.endswith("num_batches_tracked")
+    ]
+    if wrong or lacks:
+        first_wrong = (wrong or lacks)[0]
+        here = [*own[first_wrong].shape]
+        there = [*body[first_wrong].shape] if wrong else "not there"
+        raise ValueError(
+            f"the weights {weights} do not fit a {arch} of width {width}: "
+            f"{first_wrong} is {there}, should be {here} ({len(wrong)} of {len(own)} "
+            f"differ, {len(lacks)} are missing); give --arch, --stem and --width of "
+            "the network that was saved"
+        )
+    net.load_state_dict({**own, **body})
+    left = sorted({k.split(".")[0] for k in state if k not in body})
+    new = sorted({k.split(".")[0] for k in own if k not in body})
+    log.warning(
+        "%s: %d tensors loaded; left out: %s; started anew: %s",
+        weights,
+        len(body),
+        ", ".join(left) or "nothing",
+        ", ".join(new) or "nothing",
+    )
+
+
+def _without_prefix(state: dict[str, Tensor], wanted: set[str]) -> dict[str, Tensor]:
+    """Return names without what a wrapper put before them, such as ``module.``."""
+    fits: dict[str, int] = {"": len(wanted & set(state))}
+    for name in state:
+        parts = name.split(".")
+        for i in range(1, len(parts)):
+            if ".".join(parts[i:]) in wanted:
+                prefix = ".".join(parts[:i]) + "."
+                fits[prefix] = fits.get(prefix, 0) + 1
+    prefix = max(fits, key=lambda prefix: fits[prefix])
+    return {name.removeprefix(prefix): value for name, value in state.items()}
 
 
 def _state_of(path: Path) -> dict[str, Tensor]:
+    """Read a state dictionary, also one that lies in a checkpoint."""
     if not path.is_file():
         raise ValueError(
             f"weights must be None, 'imagenet' or a file; {path} is no file"
         )
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        if path.suffix == ".safetensors":
+            return _read_safetensors(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a broken archive can raise anything
+        if isinstance(error, pickle.UnpicklingError) and zipfile.is_zipfile(path):
+            raise ValueError(
+                f"weights {path} holds objects and not tensors alone, so that reading "
+                "it could run code; where it was made, write "
+                "torch.save(model.state_dict(), FILE) and give that file"
+            ) from None
         raise ValueError(
             f"weights {path} cannot be read ({type(error).__name__}); give a file that "
-            "torch.save wrote, with nothing but a state dictionary"
+            "torch.save wrote, or a .safetensors"
         ) from None
-    values = state.values() if isinstance(state, dict) else [None]
-    if not all(isinstance(value, Tensor) for value in values):
+    for key in ("state_dict", "model_state_dict", "model", "net", "network"):
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+    tensors = content if isinstance(content, dict) else {}
+    tensors = {k: v for k, v in tensors.items() if isinstance(v, Tensor)}
+    if not tensors:
         raise ValueError(
             f"weights {path} holds no state dictionary; save model.state_dict() there"
         )
-    return dict(state)
+    return tensors
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    """Read the tensors behind a JSON header that tells type, shape and place."""
+    raw = path.read_bytes()
+    start = 8 + int.from_bytes(raw[:8], "little")
+    kinds = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+    kinds |= {"F64": torch.float64, "I64": torch.int64}
+    return {
+        name: torch.frombuffer(
+            bytearray(raw[slice(*(start + i for i in each["data_offsets"]))]),
+            dtype=kinds[each["dtype"]],
+        ).reshape(each["shape"])
+        for name, each in json.loads(raw[8:start]).items()
+        if name != "__metadata__"
+    }

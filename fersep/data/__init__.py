@@ -35,6 +35,7 @@ NAMES = {
     "ck_plus": "fersep.data.ck_plus",
     "mmi": "fersep.data.mmi",
     "fer2013": "fersep.data.fer2013",
+    "ferplus": "fersep.data.ferplus",
     "facial_expressions": "fersep.data.facial_expressions",
     "folder": "fersep.data.folder",
 }
@@ -177,7 +178,8 @@ def survey(name: str, root: str | Path | None, image_size: int = 48) -> Photogra
     folder = Path(root).expanduser()
     if not folder.is_dir():
         raise DataError(
-            f"root {root} is no folder; give the folder that holds the files of {name}"
+            f"root {root} is no folder ({folder.absolute()}); give the folder that "
+            f"holds the files of {name}"
         )
     listing = import_module(NAMES[name]).list_images(name, folder)
     return open_photographs(name, folder, listing, image_size)

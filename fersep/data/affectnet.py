@@ -4,18 +4,21 @@ Two releases are read. The first: ``Manually_Annotated_file_lists/training.csv``
 ``validation.csv``, and whole photographs below
 ``Manually_Annotated/Manually_Annotated_Images``, which are cut to the box of each face.
 The newer: ``train_set/images/<id>.jpg``, cut already, and
-``train_set/annotations/<id>_exp.npy``; the same below ``val_set``.
+``train_set/annotations/<id>_exp.npy``; the same below ``val_set``. Copies that somebody
+sorted into class folders are read too.
 
 The official test images were never released: as in the paper, the validation list is
 the test split, and validation images come out of the training list.
 """
 
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fersep.data import folder, names
 from fersep.data.files import Files, no_file_reason
 from fersep.data.rows import Said, merge_rows, read_code, read_numbers, read_rows, skip
 from fersep.data.types import DataError, Listing, Photo, Skipped
@@ -60,19 +63,23 @@ def list_images(name: str, root: Path) -> Listing:
     elif sets:
         photos = [p for place in sets for p in _list_newer(root, place, skipped)]
     else:
-        raise DataError(
+        listing = folder.list_known(name, root, CODES, UNUSED)
+        nothing = (
             f"{root} holds neither Manually_Annotated_file_lists/training.csv nor "
-            "train_set; give the folder of AffectNet that holds one of them"
+            "train_set nor class folders"
         )
+        advice = "give the folder of AffectNet that holds one of them"
+        return replace(listing, nothing=nothing, advice=advice)
     nothing = f"{root} has no usable image of AffectNet"
     return Listing(photos, skipped, nothing, "give the folder as it was unpacked")
 
 
 def _list_first(root: Path, lists: Path, skipped: Skipped) -> list[Photo]:
-    folders = [root / place for place in PHOTOGRAPHS]
-    folder = next(filter(Path.is_dir, folders), folders[0])
-    files = Files(folder, root, skipped, advice="unpack the images of AffectNet there")
+    places = [root / place for place in PHOTOGRAPHS]
+    place = next(filter(Path.is_dir, places), places[0])
+    files = Files(place, root, skipped, advice="unpack the images of AffectNet there")
     said: Said[tuple[Any, ...], tuple[str, str]] = defaultdict(list)
+    labels: list[str] = []
     for table in filter(Path.is_file, (lists / file for file in LISTS)):
         for number, cells in read_rows(table, NEEDED, COLUMNS):
             row = f"{table.name} line {number}"
@@ -82,6 +89,7 @@ def _list_first(root: Path, lists: Path, skipped: Skipped) -> list[Photo]:
             where, label = cells[NEEDED[0]], cells["expression"]
             row += f": {where}, {label}"
             image, code = files.find(where), read_code(label)
+            labels.append(label)
             x, y, width, height = read_numbers(cells[side] for side in BOX) or [0] * 4
             reasons = {
                 UNUSED.get(code, ""): code in UNUSED,
@@ -93,9 +101,10 @@ def _list_first(root: Path, lists: Path, skipped: Skipped) -> list[Photo]:
                 face = (image, x, y, x + width, y + height)
                 fact = (CODES[code], LISTS[table.name])
                 said[face].append((row, fact))
+    names.raise_if_shifted("affectnet", labels, CODES, UNUSED)
     skipped["image file without a row"] += files.not_found()
     return [
-        Photo(files.paths[image], code, image, split, tuple(box))
+        Photo(files.paths[image], code, split=split, part=tuple(box))
         for (image, *box), (code, split) in merge_rows(said, skipped).items()
     ]
 
@@ -114,7 +123,7 @@ def _list_newer(root: Path, place: str, skipped: Skipped) -> list[Photo]:
             "unknown label": code not in CODES,
         }
         if not skip(skipped, row, reasons):
-            photos.append(Photo(path, CODES[code], row, SETS[place]))
+            photos.append(Photo(path, CODES[code], split=SETS[place]))
     skipped["annotation without an image file"] += [
         f"{place}/annotations/{note}"
         for note in notes.not_found()

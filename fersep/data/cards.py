@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 #: The seven basic and the eleven compound expressions, in the order of the paper.
 BASIC_CLASSES = ("NE", "HA", "SA", "SU", "FE", "AN", "DI")
@@ -22,8 +23,11 @@ PUBLISHED: dict[str, Counts] = _FACTS["published"]
 #: Open data set -> its repository ``url`` and the ``commit`` of it to get.
 SOURCES: dict[str, dict[str, str]] = _FACTS["sources"]
 
-#: "basic" or "compound" -> class -> English words for it, in the order of the paper.
+#: "basic" or "compound" -> class -> words for it, in the order of the paper.
 WORDS: dict[str, dict[str, list[str]]] = _FACTS["words"]
+
+#: What the names of files and folders tell; see ``fersep.data.names``.
+NAMES: dict[str, Any] = _FACTS["names"]
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from fersep.data.files import SUFFIXES, Files, below
-from fersep.data.images import square_image
+from fersep.data.images import square_image, to_rgb
 from fersep.data.rows import Said, merge_rows, read_code, skip
 from fersep.data.types import Array, Listing, Photo, Skipped
 
@@ -73,7 +73,8 @@ def _by_frame(
     """Return the file of each frame; the folders must tell what the name tells."""
     places = [root / FOLDERS[folder] / folder, root / folder]
     place = next(filter(Path.is_dir, places), places[1])
-    advice = f"give the folder of CK+ that holds {', '.join(FOLDERS)}"
+    advice = f"give the folder of CK+ that holds {', '.join(FOLDERS)}; copies in class "
+    advice += "folders are read as the data set folder"
     files = Files(place, root, skipped, suffixes, advice=advice)
     found: dict[Frame, Path] = {}
     for name, path in files.paths.items():
@@ -162,9 +163,7 @@ def read_face(path: Path, size: int, square: Square) -> Array | None:
     x, y, side, degrees = square
     try:
         with Image.open(path) as image:
-            if image.mode.startswith(("I", "F")):
-                return None
-            pixels = np.asarray(image.convert("RGB"))
+            pixels = np.asarray(to_rgb(image))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
     height, width = pixels.shape[:2]

@@ -135,6 +135,7 @@ def check(name: str, root: str) -> dict[str, Any]:
         "published": found.published,
         "differences": _differences(found.counts, found.published),
         "skipped": found.skipped,
+        "people": {"named": len(found.people), "images": found.people.total()},
         "on_both_sides": found.shared,
         # Unreadable images are named under skipped.
         "notes": [note for note in notes if note not in told],

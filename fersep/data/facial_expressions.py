@@ -50,6 +50,6 @@ def list_images(name: str, root: Path) -> Listing:
 
 
 def person(file_name: str) -> str:
-    """Return the lower-case name before the number, else the whole file name."""
+    """Return the lower-case name before the number, else nothing."""
     found = re.fullmatch(r"(.*[^\W\d].*?)_(\d+)", os.path.splitext(file_name)[0])
-    return found[1].lower() if found else file_name.lower()
+    return found[1].lower() if found else ""

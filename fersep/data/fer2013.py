@@ -1,10 +1,11 @@
 """FER2013: grey photographs in the wild of 48 x 48 pixels, kept in one table.
 
 Layouts: ``fer2013.csv`` (columns ``emotion,pixels,Usage``) or ``icml_face_data.csv``
-(the same, in another order), in the root or below ``fer2013``; or class folders below
-``train`` and ``test``, which keep no public and private test apart.
+(the same, in another order), in the root or below ``fer2013``; or class folders, where
+file names such as ``PublicTest_12.jpg`` keep the public and the private test apart.
 """
 
+import codecs
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -12,103 +13,105 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fersep.data import folder
+from fersep.data import folder, names
 from fersep.data.cards import BASIC_CLASSES, PUBLISHED
 from fersep.data.images import square_image
-from fersep.data.rows import read_code, skip
+from fersep.data.rows import skip
 from fersep.data.types import Array, DataError, Listing, Photo, Skipped
 
 #: Label in the table -> class.
 CODES = {0: "AN", 1: "DI", 2: "FE", 3: "HA", 4: "SA", 5: "SU", 6: "NE"}
 
 #: Usage in the table -> split. Public and private test images stay apart.
-USAGE = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
+USAGE = {b"Training": "train", b"PublicTest": "validation", b"PrivateTest": "test"}
 
 TABLES = ("fer2013.csv", "icml_face_data.csv")
 COLUMNS = ("emotion", "pixels", "usage")
-BOM = "\xef\xbb\xbf"
+EDGES = b' "\r\n'
 SIDE = 48
 
 
 def list_images(name: str, root: Path) -> Listing:
     """Find the images of the table, else of the folders."""
-    homes = (root, root / "fer2013")
-    for table in (home / file for home in homes for file in TABLES):
-        if table.is_file():
-            return _from_table(root, table)
-    for home in homes:
-        if (home / "train").is_dir() and (home / "test").is_dir():
-            return _from_folders(name, home)
-    bare = next((home for home in homes if (home / "test.csv").is_file()), None)
-    if bare:
+    if table := find_table(root):
+        return list_rows(root, table)
+    bare = root / "test.csv"
+    if bare.is_file() and not (root / "train").is_dir():
         raise DataError(
-            f"{bare / 'test.csv'} has no labels; get {' or '.join(TABLES)}, which has "
-            "the labels of the test images"
+            f"{bare} has no labels; get {' or '.join(TABLES)}, which has the labels of "
+            "the test images"
         )
-    raise DataError(
-        f"{root} holds neither {' nor '.join(TABLES)} nor the folders train and test; "
-        "give the folder that holds one of them"
+    listing = folder.list_known(name, root, CODES, {})
+    if not listing.photos:
+        nothing = f"{root} holds neither {' nor '.join(TABLES)} nor class folders"
+        advice = "give the folder that holds one of them"
+        return replace(listing, nothing=nothing, advice=advice)
+    if all(photo.split != "validation" for photo in listing.photos):
+        train, *others = PUBLISHED[name].values()
+        tests = {code: sum(part[code] for part in others) for code in BASIC_CLASSES}
+        listing = replace(listing, published={"train": train, "test": tests})
+    return listing
+
+
+def find_table(root: Path) -> Path | None:
+    """Return the table of FER2013 in a folder, or below its ``fer2013``."""
+    tables = (home / file for home in (root, root / "fer2013") for file in TABLES)
+    table = next(filter(Path.is_file, tables), None)
+    if table and not table.resolve().is_relative_to(root.resolve()):
+        raise DataError(f"{table} is a link that leaves the root; copy the table there")
+    return table
+
+
+def list_rows(root: Path, table: Path) -> Listing:
+    """Find the images of a table; each has the name ``fer2013.csv line 2``.
+
+    The table is as large as all its images: pixels stay in the file until an image is
+    decoded, and are known by their place.
+    """
+    skipped: Skipped = defaultdict(list)
+    photos, labels = [], []
+    with table.open("rb") as file:
+        line = file.readline()
+        start, columns = len(line), _find_columns(table, line)
+        width = len(columns)
+        at = [columns.index(c) for c in COLUMNS] if columns else []
+        for number, line in enumerate(file, start=2):
+            row, cells = f"{table.name} line {number}", line.split(b",")
+            place, start = start, start + len(line)
+            ragged = {f"row that has not {width} columns": len(cells) != width}
+            if not line.strip() or skip(skipped, row, ragged):
+                continue
+            label, pixels, usage = (cells[i].strip(EDGES) for i in at)
+            where = place + sum(len(cell) + 1 for cell in cells[: at[1]])
+            where += len(cells[at[1]]) - len(cells[at[1]].lstrip(EDGES))
+            told, use = label.decode("latin-1"), USAGE.get(usage, "")
+            code = names.code_of(told, CODES)
+            labels.append(told)
+            reasons = {"unknown label": not code, "unknown usage": not use}
+            said = f"{row}: {told}, {usage.decode('latin-1')}"
+            if not skip(skipped, said, reasons):
+                part = (where, len(pixels))
+                photos.append(Photo(table, code, "", use, part, row))
+    names.raise_if_shifted("fer2013", labels, CODES, ())
+    nothing = f"{table} has no usable row"
+    return Listing(
+        photos, skipped, nothing, "get the table anew", read=read_pixels, channels=1
     )
 
 
-def _from_folders(name: str, root: Path) -> Listing:
-    listing = folder.list_images(name, root)
-    if listing.classes != BASIC_CLASSES:
-        raise DataError(
-            f"the class folders of {root} are {', '.join(listing.classes)}; name them "
-            "by the seven expressions, such as angry, disgust, fear"
-        )
-    train, *others = PUBLISHED[name].values()
-    tests = {code: sum(part[code] for part in others) for code in BASIC_CLASSES}
-    return replace(listing, published={"train": train, "test": tests})
-
-
-def _from_table(root: Path, table: Path) -> Listing:
-    if not table.resolve().is_relative_to(root.resolve()):
-        raise DataError(f"{table} is a link that leaves the root; copy the table there")
-    skipped: Skipped = defaultdict(list)
-    photos = []
-    # The table is as large as all its images: pixels stay in the file until an image is
-    # decoded, and are known by their place. In this encoding a letter is a byte.
-    with table.open(encoding="latin-1", newline="\n") as file:
-        line = file.readline()
-        start, columns = len(line), _find_columns(table, line.removeprefix(BOM))
-        width = len(columns)
-        for number, line in enumerate(file, start=2):
-            row, cells = f"{table.name} line {number}", _cells(line)
-            place, start = start, start + len(line)
-            ragged = {f"row that has not {width} columns": len(cells) != width}
-            if not any(cells) or skip(skipped, row, ragged):
-                continue
-            label, pixels, usage = (cells[columns.index(c)] for c in COLUMNS)
-            code = read_code(label)
-            reasons = {
-                "unknown label": code not in CODES,
-                "unknown usage": usage not in USAGE,
-            }
-            if not skip(skipped, f"{row}: {label}, {usage}", reasons):
-                part = (place + line.index(pixels), len(pixels))
-                photos.append(Photo(table, CODES[code], row, USAGE[usage], part, row))
-    nothing = f"{table} has no usable row"
-    return Listing(photos, skipped, nothing, "get the table anew", read=read_pixels)
-
-
-def _find_columns(table: Path, line: str) -> list[str]:
-    columns = [cell.lower() for cell in _cells(line)]
+def _find_columns(table: Path, line: bytes) -> list[str]:
+    text = line.removeprefix(codecs.BOM_UTF8).decode("latin-1")
+    columns = [cell.strip(' "\r\n').lower() for cell in text.split(",")]
     if line and not set(COLUMNS) <= set(columns):
         raise DataError(
             f"{table} needs the columns emotion, pixels and Usage in its first line, "
-            f"separated by commas; it begins with {line[:60].strip()}"
+            f"separated by commas; it begins with {text[:60].strip()}"
         )
-    return columns
-
-
-def _cells(line: str) -> list[str]:
-    return [cell.strip(' "\r\n') for cell in line.split(",")]
+    return columns if line else []
 
 
 def read_pixels(path: Path, size: int, place: tuple[int, int]) -> Array | None:
-    """Return the image at (start, length) of a table as (3, size, size) uint8.
+    """Return the image at (start, length) of a table as (1, size, size) uint8.
 
     None if these are not 48 x 48 whole numbers from 0 to 255.
     """
@@ -123,5 +126,5 @@ def read_pixels(path: Path, size: int, place: tuple[int, int]) -> Array | None:
         return None
     if len(pixels) != SIDE**2 or pixels.min() < 0 or pixels.max() > 255:
         return None
-    grey = pixels.astype(np.uint8).reshape(SIDE, SIDE)
-    return square_image(Image.fromarray(grey).convert("RGB"), size)
+    grey = pixels.astype(np.uint8).reshape(1, SIDE, SIDE)
+    return grey if size == SIDE else square_image(Image.fromarray(grey[0]), size)

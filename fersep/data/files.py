@@ -8,16 +8,26 @@ from pathlib import Path
 
 from fersep.data.types import DataError, Skipped
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
+SUFFIXES = {
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".tif", ".tiff"),
+    *(".webp", ".pgm", ".ppm", ".jp2"),
+}
+
+#: How photographs of telephones and cameras that no decoder here reads become images.
+OTHERS = {
+    **dict.fromkeys((".heic", ".heif", ".avif"), "magick mogrify -format jpg does it"),
+    **dict.fromkeys((".cr2", ".nef", ".arw", ".dng"), "a photo program exports it"),
+}
 
 
 class Files:
     """The files below a folder, to be found by name.
 
-    ``paths`` holds name with ``/`` -> path, in the order of the names. Hidden files are
-    passed over; links are followed inside the root, not out of it. Bad links and files
-    with other suffixes (in lower case) are put down as skipped. `DataError` if the
-    folder is missing, then with ``advice``, or itself a link out of the root.
+    ``paths`` holds name with ``/`` -> path, in the order of the names. Hidden files and
+    ``__MACOSX`` are passed over; links are followed inside the root, not out of it. Bad
+    links and files with other suffixes (in lower case) are put down as skipped.
+    `DataError` if the folder is missing, then with ``advice``, or itself a link out of
+    the root.
     """
 
     def __init__(
@@ -40,6 +50,10 @@ class Files:
         for path in _walk(folder, root, skipped):
             if path.suffix.lower() in suffixes:
                 self.paths[below(folder, path)] = path
+            elif (way := OTHERS.get(path.suffix.lower())) and SUFFIXES is suffixes:
+                skipped[f"photograph to make a JPEG of, {way}"].append(
+                    below(root, path)
+                )
             else:
                 skipped["file that is no image"].append(below(root, path))
         self._plain = {_plain(name): name for name in self.paths}
@@ -67,7 +81,7 @@ def _plain(name: str) -> str:
 def _walk(folder: Path, root: Path, skipped: Skipped) -> Iterator[Path]:
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         path = Path(entry.path)
-        if entry.name.startswith("."):
+        if entry.name.startswith(".") or entry.name == "__MACOSX":
             continue
         if entry.is_symlink() and (fault := _link_fault(path, root)):
             skipped[fault].append(below(root, path))

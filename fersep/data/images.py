@@ -3,6 +3,7 @@
 import os
 import sys
 import warnings
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,15 @@ from tqdm import tqdm
 from fersep import provenance, storage
 from fersep.data.cards import PUBLISHED
 from fersep.data.files import below
+from fersep.data.names import raise_if_reordered
 from fersep.data.photographs import Photographs
 from fersep.data.rows import say_skipped
-from fersep.data.splits import join_near_duplicates
+from fersep.data.twins import join_near_duplicates
 from fersep.data.types import Array, DataError, Listing
+
+#: Pixels that a side needs, and what lies behind a picture with holes.
+SMALLEST = 8
+GRAY = (128, 128, 128, 255)
 
 
 def open_photographs(
@@ -34,20 +40,23 @@ def open_photographs(
         lost = say_skipped(listing.skipped)
         raise DataError(f"{listing.nothing}{lost}; {listing.advice}")
     key = [name, image_size, provenance.code_key(read.__module__)]
-    for path in dict.fromkeys(photo.path for photo in photos):
+    places = {photo.path: below(root, photo.path) for photo in photos}
+    for path, place in places.items():
         facts = path.stat()
-        key += [below(root, path), facts.st_size, facts.st_mtime_ns]
-    for photo in photos:
-        key += [below(root, photo.path), photo.group, photo.part]
+        key += [place, facts.st_size, facts.st_mtime_ns]
+    # Who is unknown is a person of his own.
+    people = [photo.group or photo.name or places[photo.path] for photo in photos]
+    for photo, who in zip(photos, people, strict=True):
+        key += [places[photo.path], who, photo.part]
     images, found = storage.cached_array(
         name,
         key,
-        (len(photos), 3, image_size, image_size),
-        lambda empty: decode_all(name, listing, empty),
+        (len(photos), listing.channels, image_size, image_size),
+        lambda empty: decode_all(name, listing, people, empty),
     )
     unreadable = set(found["unreadable"])
     kept = [photo for i, photo in enumerate(photos) if i not in unreadable]
-    codes = [listing.classes.index(photo.code) for photo in kept]
+    number = {code: c for c, code in enumerate(listing.classes)}
     skipped = {reason: names for reason, names in listing.skipped.items() if names}
     if unreadable:
         gone = [photos[i] for i in found["unreadable"]]
@@ -58,20 +67,27 @@ def open_photographs(
             f"of them {names[0]}; repair or delete them",
             stacklevel=2,
         )
-    return Photographs(
+    photographs = Photographs(
         name,
         root,
         listing.classes,
         listing.published or PUBLISHED.get(name, {}),
         images[: len(kept)],
-        np.asarray(codes, dtype=np.int64),
+        np.asarray([number[photo.code] for photo in kept], dtype=np.int64),
         found["groups"],
         [photo.split for photo in kept] if photos[0].split else None,
         skipped,
+        listing.notes,
+        Counter(photo.group for photo in kept if photo.group),
+        np.asarray([photo.votes for photo in kept]) if photos[0].votes else None,
     )
+    raise_if_reordered(name, photographs.counts, photographs.published)
+    return photographs
 
 
-def decode_all(name: str, listing: Listing, images: Array) -> dict[str, Any]:
+def decode_all(
+    name: str, listing: Listing, people: list[str], images: Array
+) -> dict[str, Any]:
     """Fill images (n, 3, size, size) from the first on with those that can be read.
 
     Return ``unreadable``, the places of the others in the listing, and ``groups``.
@@ -92,7 +108,7 @@ def decode_all(name: str, listing: Listing, images: Array) -> dict[str, Any]:
                 else:
                     images[i - len(unreadable)] = picture
                 progress.update()
-    groups = [photo.group for i, photo in enumerate(photos) if i not in unreadable]
+    groups = [who for i, who in enumerate(people) if i not in unreadable]
     if groups:
         groups = join_near_duplicates(images[: len(groups)], groups)
     return {"unreadable": sorted(unreadable), "groups": groups}
@@ -103,8 +119,8 @@ def read_image(
 ) -> Array | None:
     """Return an image file as (3, size, size) uint8, or None if it cannot be read.
 
-    The largest square around the middle is kept; orientation marks are obeyed. Grey
-    pictures of 16 bits are brought to 8; those of 32 bits have no known white. Of the
+    The largest square around the middle is kept; orientation marks are obeyed. A side
+    below 8 pixels shows no face. For colors see :func:`to_rgb`. Of the
     box (left, top, right, bottom), in pixels of the upright picture, what lies outside
     is left away; a box that lies outside altogether cannot be read.
     """
@@ -117,12 +133,7 @@ def read_image(
                 needed = (int(image.width * zoom), int(image.height * zoom))
             image.draft("RGB", needed)
             scale = image.width / wide
-            upright = ImageOps.exif_transpose(image)
-            if upright.mode.startswith("I;16"):
-                upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
-            if upright.mode in ("I", "F"):
-                return None
-            upright = upright.convert("RGB")
+            upright = to_rgb(ImageOps.exif_transpose(image))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
     if box is not None:
@@ -132,10 +143,31 @@ def read_image(
         if left >= right or top >= bottom:
             return None
         upright = upright.crop((left, top, right, bottom))
-    return square_image(upright, size)
+    return square_image(upright, size) if min(upright.size) >= SMALLEST else None
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Return an image in the three colors that a viewer sees; ValueError if none can.
+
+    What is transparent is laid on middle gray. Of pictures of more than 8 bits the
+    brightest pixel tells how many bits are used: 12 of 16 in those of many cameras.
+    Numbers with a point, or of more than 16 bits, have no known white.
+    """
+    if image.mode.startswith("I"):
+        deep = np.asarray(image)
+        bits = next((b for b in (8, 10, 12, 14, 16) if deep.max() < 1 << b), 0)
+        if deep.min() < 0 or not bits:
+            raise ValueError("no known white")
+        image = Image.fromarray((deep >> (bits - 8)).astype(np.uint8))
+    if image.mode == "F":
+        raise ValueError("no known white")
+    if image.has_transparency_data:
+        seen = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", seen.size, GRAY), seen)
+    return image.convert("RGB")
 
 
 def square_image(image: Image.Image, size: int) -> Array:
-    """Return the largest square around the middle as (3, size, size) uint8."""
+    """Return the largest square around the middle as (channels, size, size) uint8."""
     square = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
-    return np.asarray(square).transpose(2, 0, 1)
+    return np.atleast_3d(np.asarray(square)).transpose(2, 0, 1)

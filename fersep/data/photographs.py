@@ -1,6 +1,7 @@
 """A set of photographs, opened: as a whole, in splits, or counted."""
 
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,7 @@ class Photographs:
     published : dict of str to dict of str to int
         Split, or "all" -> class -> number of images; empty where nothing is published.
     images : array, (n, 3, image_size, image_size) uint8
-        Memory-mapped.
+        Memory-mapped; one channel where all are the same.
     labels : array, (n,) int64
     groups : list of str, (n,)
         Person of each image; images that are nearly the same share a group.
@@ -40,6 +41,12 @@ class Photographs:
         Given splits.
     skipped : dict of str to list of str
         Every file or row left out, by name, under its reason.
+    notes : tuple of str
+        Sentences to say of the folder.
+    people : Counter
+        Person -> number of images, where names or the data set tell who it is.
+    votes : array, (n, s) int64, or None
+        How many people chose each class.
     """
 
     name: str
@@ -51,6 +58,9 @@ class Photographs:
     groups: list[str]
     given: list[str] | None
     skipped: dict[str, list[str]]
+    notes: tuple[str, ...]
+    people: Counter[str]
+    votes: Array | None
 
     @property
     def counts(self) -> Counts:
@@ -72,8 +82,9 @@ class Photographs:
 
     def make_whole(self) -> Faces:
         """Return all images in one piece; every class keeps its number."""
-        self._need_images()
-        return self._take(np.arange(len(self.labels)), self.classes, self.labels)
+        self._begin()
+        every = np.arange(len(self.classes))
+        return self._take(np.arange(len(self.labels)), every, self.labels)
 
     def make_splits(self, splits: Sequence[str], size: int, seed: int) -> list[Faces]:
         """Return splits, of the classes that have an image: grouped, mixed, limited.
@@ -81,7 +92,7 @@ class Photographs:
         `DataError` if no image can be used, there is one class only, or a split is
         empty.
         """
-        self._need_images()
+        self._begin()
         present, labels = np.unique(self.labels, return_inverse=True)
         classes = tuple(self.classes[c] for c in present)
         if len(classes) < 2:
@@ -101,21 +112,29 @@ class Photographs:
             if size:
                 share = max(1, round(size * SHARES[SPLITS.index(split)]))
                 mine = mine[stratify(labels[mine], share)]
-            faces.append(self._take(mine, classes, labels))
+            faces.append(self._take(mine, present, labels))
         return faces
 
-    def _take(self, mine: Array, classes: tuple[str, ...], labels: Array) -> Faces:
+    def _take(self, mine: Array, present: Array, labels: Array) -> Faces:
+        votes = None
+        if self.votes is not None:
+            shares = torch.from_numpy(self.votes[mine][:, present]).float()
+            votes = shares / shares.sum(1, keepdim=True)
         return Faces(
             self.name,
-            torch.from_numpy(self.images[mine]),
+            torch.from_numpy(self.images[mine]).expand(-1, 3, -1, -1),
             torch.from_numpy(labels[mine]),
-            classes,
+            tuple(self.classes[c] for c in present),
             [self.groups[i] for i in mine],
             card(self.name),
             {reason: len(names) for reason, names in self.skipped.items()},
+            votes,
         )
 
-    def _need_images(self) -> None:
+    def _begin(self) -> None:
+        """Say what is to be said of the folder; raise if it has no image."""
+        for note in self.notes:
+            warnings.warn(f"{self.root}: {note}", stacklevel=4)
         if len(self.labels) == 0:
             raise DataError(
                 f"{self.root} has no image that can be read{say_skipped(self.skipped)};"
@@ -127,7 +146,12 @@ class Photographs:
     ) -> None:
         """Raise if a split is empty; warn if one that is made here lacks a class."""
         if len(mine) == 0:
-            way = "give a root that holds them" if self.given else "add people"
+            way = "give a root that holds them"
+            if not self.given:
+                way = (
+                    f"its {len(self.labels)} images are of {len(set(self.groups))} "
+                    "people or pictures that are not nearly the same; add others"
+                )
             raise DataError(
                 f"{self.root} leaves no {split} image of {self.name}"
                 f"{say_skipped(self.skipped)}; {way}"

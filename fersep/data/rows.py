@@ -1,5 +1,6 @@
 """Rows of tables and notes: what they tell of images, or why they are left out."""
 
+import codecs
 import csv
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -69,17 +70,21 @@ def read_code(text: str | bytes) -> int:
 def read_lines(path: Path) -> Iterator[str]:
     """Yield the lines of a table, one at a time: some tables fill the memory.
 
-    `DataError` if a line is no UTF-8 text.
+    `DataError` if a line is no text in UTF-8, or in UTF-16 with its mark.
     """
     with path.open("rb") as file:
+        if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            yield from path.read_text("utf-16").splitlines(keepends=True)
+            return
+        file.seek(0)
         for number, line in enumerate(file, start=1):
-            try:
-                yield line.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError:
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8", "replace")
+            if "\0" in text or "\ufffd" in text:
                 raise DataError(
                     f"line {number} of {path} is not UTF-8 text; save the table as "
-                    "UTF-8"
-                ) from None
+                    "UTF-8, or unpack it if it is an archive"
+                )
+            yield text
 
 
 def read_rows(

@@ -24,7 +24,14 @@ Skipped = defaultdict[str, list[str]]
 
 
 class DataError(ValueError):
-    """Something is wrong with the files or options of a data set."""
+    """Something is wrong with the files or options of a data set.
+
+    What a terminal could take for an order, as in the first bytes of a file that is no
+    text, is written as a dot.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(c if c.isprintable() else "·" for c in message))
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +50,8 @@ class Faces(Dataset[tuple[Tensor, int]]):
     card : Card
     skipped : dict of str to int
         Why files of the whole data set were left out, and how many.
+    votes : Tensor, (n, s), optional
+        The share of people who chose each class, where they voted.
     """
 
     name: str
@@ -52,6 +61,7 @@ class Faces(Dataset[tuple[Tensor, int]]):
     groups: list[str]
     card: Card
     skipped: dict[str, int] = field(default_factory=dict)
+    votes: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -63,7 +73,9 @@ class Faces(Dataset[tuple[Tensor, int]]):
     @cached_property
     def fingerprint(self) -> str:
         """Hash of images and labels."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.images.numpy()).data)
+        digest = hashlib.sha256()
+        for few in self.images.split(1000):  # gray ones are in memory once
+            digest.update(np.ascontiguousarray(few.numpy()).data)
         digest.update(np.ascontiguousarray(self.labels.numpy()).data)
         return digest.hexdigest()
 
@@ -73,10 +85,11 @@ class Photo(NamedTuple):
 
     path: Path  #: Below the root; several photographs may share a file.
     code: str  #: Its class.
-    group: str  #: The person, as far as known; else a name no other one has.
+    group: str = ""  #: The person; empty if unknown.
     split: str = ""  #: Empty for all of a set whose splits the library makes.
     part: Any = None  #: What of the file to read; its text is in the cache's key.
     name: str = ""  #: How messages call it; its path below the root if empty.
+    votes: tuple[int, ...] = ()  #: For each of the basic classes, if people voted.
 
 
 @dataclass(frozen=True)
@@ -84,8 +97,10 @@ class Listing:
     """The photographs of a folder before any is opened.
 
     If there are none, ``nothing``, what was left out, and ``advice`` are the sentence
-    of the error. ``read(path, size, part)`` gives (3, size, size) uint8, or None if the
-    image cannot be read; ``published`` stands before `cards.PUBLISHED`.
+    of the error. ``read(path, size, part)`` gives (3, size, size) uint8, or one channel
+    where all ``channels`` are the same, or None if the
+    image cannot be read; ``published`` stands before `cards.PUBLISHED`. ``notes`` are
+    sentences to say of the folder.
     """
 
     photos: Sequence[Photo]
@@ -95,3 +110,5 @@ class Listing:
     classes: tuple[str, ...] = BASIC_CLASSES
     read: Callable[[Path, int, Any], Array | None] | None = None
     published: Counts | None = None
+    notes: tuple[str, ...] = ()
+    channels: int = 3

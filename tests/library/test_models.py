@@ -1,5 +1,7 @@
 """The network: torchvision's ResNet at width 64, the same form at any other."""
 
+import json
+import logging
 import urllib.error
 
 import pytest
@@ -39,12 +41,46 @@ def test_only_an_extra_layer_gives_negative_features(width, extra, relu, dim):
     assert bool((features < 0).any()) == (extra is not None and not relu)
 
 
-def test_weights_from_a_file(tmp_path):
-    source = resnet18(num_classes=1000)
-    torch.save(source.state_dict(), tmp_path / "w.pt")
-    net = expression_net(weights=tmp_path / "w.pt")
+def safetensors(state):
+    """Return a state dictionary as the bytes of a .safetensors file."""
+    header, body = {"__metadata__": {"format": "pt"}}, b""
+    for name, tensor in state.items():
+        raw = tensor.numpy().tobytes()
+        kind = {torch.float32: "F32", torch.int64: "I64"}[tensor.dtype]
+        place = [len(body), len(body) + len(raw)]
+        header[name] = {"dtype": kind, "shape": [*tensor.shape], "data_offsets": place}
+        body += raw
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + body
+
+
+WRAPPED = {
+    "plain": lambda state: state,
+    "checkpoint": lambda state: {"epoch": 3, "state_dict": state, "best": 0.5},
+    "parallel": lambda s: {"model": {f"module.{k}": v for k, v in s.items()}},
+    "backbone": lambda s: (
+        {f"module.backbone.{k}": v for k, v in s.items()}
+        | {"module.head.weight": torch.zeros(3)}
+    ),
+}
+
+
+@pytest.mark.parametrize("form", [*WRAPPED, "safetensors"])
+def test_weights_from_a_file(form, tmp_path, caplog):
+    source = expression_net(num_classes=9, width=8)
+    state = source.state_dict()
+    path = tmp_path / ("w.safetensors" if form == "safetensors" else "w.pt")
+    if form == "safetensors":
+        path.write_bytes(safetensors(state))
+    else:
+        torch.save(WRAPPED[form](state), path)
+    with caplog.at_level(logging.INFO, "fersep"):
+        net = expression_net(width=8, weights=path)
     assert torch.equal(net.layer3[0].conv1.weight, source.layer3[0].conv1.weight)
-    assert net.fc.weight.shape == (7, 512)
+    assert torch.equal(net.bn1.running_var, source.bn1.running_var)
+    assert net.fc.weight.shape == (7, 64)
+    assert "120 tensors loaded; left out: fc" in caplog.text
+    assert caplog.text.rstrip().endswith("started anew: fc")
 
 
 def test_without_a_network_the_way_out_is_named(tmp_path, monkeypatch):
@@ -91,8 +127,13 @@ def test_bad_arguments_are_named(tmp_path):
     with pytest.raises(ValueError, match=r"list\.pt holds no state dictionary"):
         expression_net(weights=tmp_path / "list.pt")
     torch.save(resnet18(num_classes=7).state_dict(), tmp_path / "w.pt")
-    with pytest.raises(ValueError, match="do not fit a resnet18 of width 16"):
+    with pytest.raises(ValueError, match="are of width 64, .* --width 64 "):
         expression_net(width=16, weights=tmp_path / "w.pt")
+    with pytest.raises(ValueError, match=r"resnet18 .*conv1.weight is \[64, 3, 7, 7\]"):
+        expression_net(stem="small", weights=tmp_path / "w.pt")
+    torch.save(resnet18(), tmp_path / "module.pt")
+    with pytest.raises(ValueError, match=r"could run code; .*torch.save\(model.st"):
+        expression_net(weights=tmp_path / "module.pt")
     torch.save({"conv1.weight": torch.zeros(64, 3, 7, 7)}, tmp_path / "part.pt")
-    with pytest.raises(ValueError, match=r"resnet18 of width 64: Missing key\(s\)"):
+    with pytest.raises(ValueError, match=r"width 64: bn1.weight is not there"):
         expression_net(weights=tmp_path / "part.pt")
