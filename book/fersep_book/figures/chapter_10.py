@@ -91,3 +91,32 @@ def agreement_at(
         f"{parts.say('{} {:.2f}', classes, ours)}. With λ = 0, centers only following: "
         f"{parts.say('{} {:.2f}', classes, control)}."
     )
+
+
+def foretold(
+    classes: Sequence[str], expected: ArrayLike, observed: ArrayLike
+) -> parts.Picture:
+    """Agreement of learned and true centers, foretold and observed.
+
+    Parameters
+    ----------
+    classes : sequence of str
+    expected, observed : array, (seeds, s)
+    """
+    x, y = parts.as_array(expected), parts.as_array(observed)
+    figure, axes = parts.one_panel(3.6, 4.6)
+    axes.plot([-1, 1], [-1, 1], color=style.PALE, lw=1, zorder=0)
+    axes.axhline(0, color=style.INK, lw=0.8, ls=style.DOTTED)
+    looks = style.class_style(classes)
+    for j, (name, (color, marker)) in enumerate(zip(classes, looks, strict=True)):
+        axes.plot(x[:, j], y[:, j], marker, color=color, ms=7, mec="white")
+        place = (x[:, j].mean(), y[:, j].mean())
+        parts.note(axes, name, place, (8, -9), color=color, fontsize=9)
+    axes.set(xlabel="foretold by the balance of pull and push", ylabel="observed")
+    axes.set(xlim=(-1.08, 1.08), ylim=(-1.08, 1.08), aspect="equal")
+    parts.finding(figure, "The balance foretells every center")
+    told = parts.say("{} {:.2f} and {:.2f}", classes, x.mean(0), y.mean(0))
+    return figure, (
+        "Cosine of learned and true center of each class, foretold and observed, means "
+        f"over seeds: {told}."
+    )
