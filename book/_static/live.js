@@ -195,7 +195,7 @@
 
   // Centers under the three rules, from the same features.
   figures.rules = (stage) => {
-    const { names, counts, first, rest, steps, printed } = stage.data;
+    const { names, counts, first, rest, printed } = stage.data;
     const s = names.length;
     const state = (stage.state = { n: [...counts], alpha: 0.5, first: 1 });
     const axes = names.map((_, j) => names.map((_, k) => (j === k ? 1 : 0)));
@@ -217,7 +217,7 @@
     names.forEach((name, j) => graph.text("middle small", [j, -0.7], name));
     graph.path("paper")(printed.map((v, j) => graph.mark("o", [j, v], 7)));
     const dots = Object.values(RULES).map((look) => graph.path(`dots ${look.slice(0, 2)}`));
-    let [centers, done, last] = [rest, steps, 0];
+    let [centers, done, last] = [rest, 0, 0];
     const batch = () => {
       const y = state.n.flatMap((n, j) => Array(n).fill(j));
       return [y.map((j) => axes[j]), y];
@@ -260,7 +260,7 @@
       over();
     });
     stage.restart = () => {
-      [centers, done] = [structuredClone(rest), steps];
+      [centers, done] = [structuredClone(rest), 0];
       if (state.alpha !== 0.5 || state.first !== 1) over();
       else if (`${state.n}` !== `${counts}`) walk();
     };
@@ -279,7 +279,7 @@
         const least = cosines.indexOf(Math.min(...cosines));
         told.push(`${WORDS[rule]}: ${names[least]} lowest, ${two(cosines[least])}`);
       });
-      const text = `After ${done} steps, batch of ${state.n.reduce((a, b) => a + b)}: ${told.join("; ")}.`;
+      const text = `${done ? `After ${done} steps` : "At rest"}, batch of ${state.n.reduce((a, b) => a + b)}: ${told.join("; ")}.`;
       return { text, alt: `Learned centers beside the true centers under three rules, and their cosines for each class with the paper's as open circles. ${text}` };
     };
   };

@@ -182,6 +182,8 @@ globalThis.liveStage = (() => {
         event.preventDefault();
         node.focus({ preventScroll: true });
       });
+      // A finger on a handle drags it; beside it, the page scrolls.
+      node.addEventListener("touchstart", (event) => event.preventDefault());
       node.addEventListener("pointermove", (event) => {
         if (node.hasPointerCapture(event.pointerId)) move(board.from(event));
       });

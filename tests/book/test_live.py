@@ -1,16 +1,20 @@
 """The live figures: their equations are the library's, and a reader can move them."""
 
 import json
-from pathlib import Path
+import re
 
+import nbformat
 import pytest
 import torch
+from fersep_book import live
+from matplotlib.figure import Figure
 from playwright.sync_api import Browser, Page
+from site_checks import AXE, AXE_COLORS, Axe
 
 from fersep import equations
+from fersep.losses import CenterLoss, first_centers
 
-ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = (ROOT / "book" / "_static" / "equations.js").read_text("utf-8")
+SCRIPT = (live.STATIC / "equations.js").read_text("utf-8")
 RULES = ("exact", "published", "mean")
 
 
@@ -104,7 +108,7 @@ def test_the_page_computes_what_the_library_computes(view):
         ("v[k] / both - along", "v[k] / both + along"),
         ("times(-1 / (2 * x.length)", "times(1 / (2 * x.length)"),
         ("times(-1 / (2 * weight)", "times(1 / (2 * weight)"),
-        ("published: m * (1 + n)", "published: m * n"),
+        ("published: m * (1 + n)", "published: m * (2 + n)"),
         ("mean: 1 + n", "mean: m + n"),
         ('rule === "exact" ? 1 / pairs', 'rule === "exact" ? 2 / pairs'),
         ("increment[j], -alpha", "increment[j], alpha"),
@@ -114,3 +118,303 @@ def test_the_page_computes_what_the_library_computes(view):
 def test_a_planted_fault_is_found(view, right, wrong):
     assert SCRIPT.count(right) == 1
     assert largest_difference(view, SCRIPT.replace(right, wrong), 20) > 1e-6
+
+
+# The toy of chapter 7, by its own cells, and in the page.
+
+SETTINGS = {"rule": "exact", "lambda": 0.9, "alpha": 0.5, "eta": 0.1, "etaPoints": 1.0}
+
+
+@pytest.fixture(scope="module")
+def toy():
+    """The names of chapter 7's cells that make the start and run Algorithm 1."""
+    sizes = torch.tensor([20, 30, 16, 10, 4])
+    names = {
+        **{"torch": torch, "equations": equations, "first_centers": first_centers},
+        **{"sizes": sizes, "n_classes": 5, "n_points": 80, "batch": 20, "n_steps": 200},
+        **{"labels": torch.repeat_interleave(torch.arange(5), sizes)},
+        **{"eta": SETTINGS["eta"], "eta_points": SETTINGS["etaPoints"]},
+    }
+    chapter = nbformat.read(live.ROOT / "book" / "07_toy.ipynb", as_version=4)
+    for wanted in ("def beginning(", "def algorithm_1("):
+        (cell,) = (c for c in chapter.cells if wanted in c.source)
+        # The cells also run what they define; the functions are all that counts here.
+        exec(re.split(r"\n\n\n(?=\w+ = )", cell.source)[0], names)
+    names["start"] = start = names["beginning"](2)
+    names["plain"] = live.plain_start(start)
+    return names
+
+
+IN_PAGE_RUN = """text => {
+    const {start, labels, how} = JSON.parse(text);
+    for (const rows of start.batches)
+        Object.assign(start, separateLoss.step(start, rows, labels, how));
+    return JSON.stringify([start.points, start.centers, start.theta]);
+}"""
+
+
+def run_in_page(view, toy, **settings) -> list[torch.Tensor]:
+    view.goto("about:blank")
+    view.add_script_tag(content=SCRIPT)
+    given = {"start": toy["plain"], "labels": toy["labels"].tolist()}
+    text = json.dumps(given | {"how": SETTINGS | {"loss": "separate"} | settings})
+    ends = json.loads(view.evaluate(IN_PAGE_RUN, text))
+    return [torch.tensor(end, dtype=torch.float64) for end in ends]
+
+
+def farthest(ends, others) -> float:
+    pairs = zip(ends, others, strict=True)
+    return max((a - b).abs().max().item() for a, b in pairs)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("lam", [0.0, 0.9, 5.0])
+def test_the_toy_in_the_page_is_the_chapters_after_200_steps(view, toy, rule, lam):
+    ends = toy["algorithm_1"](toy["start"], lam, 0.5, rule)[-1]
+    found = run_in_page(view, toy, rule=rule, **{"lambda": lam})
+    assert farthest(found, ends) < 1e-9
+
+
+def test_the_softmax_toy_is_the_one_without_the_separate_loss(view, toy):
+    ends = toy["algorithm_1"](toy["start"], 0.0, 0.5, "exact")[-1]
+    assert farthest(run_in_page(view, toy, loss="softmax"), ends) < 1e-9
+
+
+def test_the_toy_with_center_loss_is_the_librarys(view, toy):
+    points, centers, theta, batches = toy["start"]
+    points, theta = points.clone().requires_grad_(), theta.clone().requires_grad_()
+    module = CenterLoss(5, 2, alpha=0.5, init=centers).double()
+    groups = [
+        {"params": points, "lr": SETTINGS["etaPoints"]},
+        {"params": theta, "lr": SETTINGS["eta"]},
+    ]
+    optimizer = torch.optim.SGD(groups)
+    for rows in batches:
+        x, y = points[rows], toy["labels"][rows]
+        loss = torch.nn.functional.cross_entropy(x @ theta.T, y) + 0.9 * module(x, y)
+        module.update(x, y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    ends = points.detach(), module.centers, theta.detach()
+    assert farthest(run_in_page(view, toy, loss="center"), ends) < 1e-9
+
+
+# The figures, moved as a reader moves them.
+
+
+@pytest.fixture(scope="module")
+def page_file(toy, tmp_path_factory):
+    """Two pages with all figures: scripts beside it, as in the book, and inside."""
+    folder = tmp_path_factory.mktemp("live")
+    still = Figure(figsize=(2, 1)), "A picture for a page without scripts."
+    angles = torch.tensor([0.4, 0.9, 1.4, 1.9, 2.0, 2.6])
+    features = torch.stack([angles.cos(), angles.sin()], 1)
+    counts = torch.tensor([21, 39, 16, 10, 2, 6, 6], dtype=torch.float64)
+    eye = torch.eye(7, dtype=torch.float64)
+    rest = {
+        rule: equations.stationary_centers(eye, counts / counts.sum(), rule).tolist()
+        for rule in RULES
+    }
+    data = {
+        "signature": {
+            "features": features.tolist(),
+            "labels": [0, 0, 1, 1, 2, 2],
+            "centers": features[::2].tolist(),
+        },
+        "rules": {
+            "names": ["NE", "HA", "SA", "SU", "fear", "AN", "DI"],
+            "counts": counts.int().tolist(),
+            "first": equations.unit(eye + 0.5)[0].tolist(),
+            "rest": rest,
+            "printed": [0.9] * 7,
+        },
+        "toy": {
+            "starts": {"2": toy["plain"]},
+            "labels": toy["labels"].tolist(),
+            "how": SETTINGS,
+        },
+    }
+    links = f'<link rel="stylesheet" href="{(live.STATIC / "live.css").as_uri()}">'
+    for script in live.SCRIPTS:
+        links += f'<script defer src="{(live.STATIC / script).as_uri()}"></script>'
+    for kind, head in (("1", links), ("0", "")):
+        shown = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("FERSEP_STATIC", kind)
+            patch.setattr("IPython.display.display", shown.append)
+            for name in live.WORDS:
+                live.show(name, still, data.get(name))
+        body = "".join(each.data for each in shown)
+        (folder / f"{kind}.html").write_text(
+            '<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8">'
+            f'<title>Figures</title>{head}<body style="max-width: 46rem"><main>'
+            f"<h1>Figures</h1>{body}</main></body></html>",
+            encoding="utf-8",
+        )
+    return folder
+
+
+@pytest.fixture
+def open_page(browser, page_file):
+    """Open a page of figures; an error in a script, or a request, fails the test."""
+    wrong, contexts = [], []
+
+    def start(kind="1", where="", **options):
+        contexts.append(browser.new_context(offline=True, **options))
+        page = contexts[-1].new_page()
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on(
+            "request",
+            lambda r: None if r.url.startswith("file:") else wrong.append(r.url),
+        )
+        page.goto((page_file / f"{kind}.html").as_uri() + where)
+        return page
+
+    yield start
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+def state(page, name):
+    return page.evaluate(f"document.getElementById('live-{name}').stage.state")
+
+
+def settle(page):
+    """Wait until a figure has drawn, and told the address and the screen reader."""
+    page.wait_for_timeout(700)
+
+
+def slide(page, name, label, steps):
+    """Move a slider by its keys."""
+    slider = page.locator(f"#live-{name} label", has_text=label).locator("input")
+    for _ in range(abs(steps)):
+        slider.press("ArrowRight" if steps > 0 else "ArrowLeft")
+
+
+@pytest.mark.parametrize("kind", ["1", "0"])
+def test_every_figure_comes_to_life(open_page, kind):
+    page = open_page(kind)
+    for name in live.WORDS:
+        figure = page.locator(f"#live-{name}")
+        assert figure.locator("svg").count() >= 2
+        assert not figure.locator("img").is_visible()
+        assert "NaN" not in figure.inner_html()
+
+
+def test_without_scripts_the_still_picture_stands(open_page):
+    page = open_page(java_script_enabled=False)
+    for name in live.WORDS:
+        figure = page.locator(f"#live-{name}")
+        assert figure.locator("img").is_visible()
+        assert figure.locator("svg, button").count() == 0
+
+
+@pytest.mark.parametrize("way", ["mouse", "touch", "keys"])
+def test_a_feature_is_dragged_and_its_text_follows(open_page, way):
+    page = open_page(has_touch=way == "touch", viewport={"width": 390, "height": 800})
+    handle = page.locator("#live-push .handle").first
+    handle.scroll_into_view_if_needed()
+    before = state(page, "push")["x"]
+    box = handle.locator("path").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    if way == "keys":
+        for _ in range(8):
+            handle.press("ArrowDown")
+    elif way == "mouse":
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.mouse.move(x, y + 40, steps=4)
+        page.mouse.up()
+    else:
+        touch = page.context.new_cdp_session(page)
+        for kind, at in (("Start", y), ("Move", y + 20), ("Move", y + 40), ("End", 0)):
+            points = [] if kind == "End" else [{"x": x, "y": at}]
+            touch.send(
+                "Input.dispatchTouchEvent",
+                {"type": f"touch{kind}", "touchPoints": points},
+            )
+            page.wait_for_timeout(50)
+    settle(page)
+    after = state(page, "push")["x"]
+    assert after[1] == pytest.approx(before[1] - 0.4, abs=0.08)
+    assert after[0] == pytest.approx(before[0], abs=0.07)
+    words = page.locator("#live-push .readout").inner_text()
+    assert page.locator("#live-push [role=status]").inner_text() == words
+    assert words in page.locator("#live-push svg").first.get_attribute("aria-label")
+    centers = torch.tensor([state(page, "push")["c"]] * 2)
+    gradient = equations.features_gradient(
+        torch.tensor([after]), centers, torch.tensor([0])
+    )
+    assert f"push {gradient.norm():.2f}" in words
+
+
+def test_the_address_keeps_a_state_and_reset_leaves_it(open_page):
+    page = open_page()
+    slide(page, "toy", "λ", -3)
+    settle(page)
+    address = page.evaluate("location.hash")
+    assert state(page, "toy")["lambda"] == 0.1
+    other = open_page("1", address)
+    assert state(other, "toy")["lambda"] == 0.1
+    other.locator("#live-toy button", has_text="Reset").click()
+    assert state(other, "toy")["lambda"] == 0.9
+    for broken in ("toy?loss=foo&lambda=x&alpha=", "push?x=1,2,3&c=NaN,1", "push?"):
+        assert "NaN" not in open_page("1", f"#live-{broken}").inner_html("main")
+
+
+def test_clumps_reach_the_floor_and_the_push_brings_any_centers_there(open_page):
+    page = open_page(reduced_motion="reduce")
+    floor = equations.inter_loss_floor(5)
+    for button in ("Clumps", "Spread evenly", "Reset", "Let them go"):
+        page.locator("#live-resultant button", has_text=button).click()
+        centers = torch.tensor(state(page, "resultant")["c"]).double()
+        loss = equations.inter_loss(centers).item()
+        assert (loss == pytest.approx(floor, abs=1e-4)) == (button != "Reset")
+
+
+def test_an_opposite_feature_rests_and_another_one_goes_to_its_center(open_page):
+    for x, cosine in (("-1,0", -1), ("-1,0.02", 1)):
+        page = open_page("1", f"#live-push?x={x}&c=1,0", reduced_motion="reduce")
+        page.locator("#live-push button", has_text="Let it go").click()
+        end = torch.tensor(state(page, "push")["x"]).float()
+        assert end[0] / end.norm() == pytest.approx(cosine, abs=1e-3)
+
+
+def test_fear_lags_as_its_count_falls_under_the_exact_rule_alone(open_page):
+    page = open_page(reduced_motion="reduce")
+    said = r"exact: (\w+) lowest, (\S+); as printed: \w+ lowest, (\S+); mean.*, (\S+)\."
+
+    def lowest():
+        page.wait_for_timeout(100)
+        text = page.locator("#live-rules .readout").inner_text()
+        name, *cosines = re.search(said, text).groups()
+        return name, *(float(value.replace("−", "-")) for value in cosines)
+
+    name, exact, printed, mean = lowest()
+    assert name == "fear"
+    assert exact < 0.6 < 0.85 < printed < 0.95 < 0.99 < mean
+    slide(page, "rules", "fear", 8)
+    assert lowest()[0] != "fear"
+    slide(page, "rules", "fear", -10)
+    assert lowest()[1] < 0.1
+
+
+def test_figures_are_accessible_in_light_and_dark(open_page):
+    page = open_page()
+    for theme, options in (("light", AXE), ("dark", AXE_COLORS)):
+        page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        found = Axe().run(page, options=options).response["violations"]
+        assert [rule["id"] for rule in found] == []
+
+
+def test_figures_fit_a_telephone(open_page):
+    page = open_page(viewport={"width": 390, "height": 800})
+    wide = "document.documentElement.scrollWidth"
+    assert page.evaluate(wide) <= 390
+
+
+def test_an_unknown_figure_is_refused():
+    with pytest.raises(ValueError, match="no live figure 'x'; there are signature"):
+        live.show("x", (Figure(), "nothing"))
