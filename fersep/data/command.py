@@ -180,10 +180,20 @@ def write_check(facts: dict[str, Any]) -> str:
             f"{facts['name']} in {facts['root']}: {total:,} images can be used",
             _align(table, right=True),
             _wrap(verdict),
+            _write_people(facts["people"], total),
             _write_skipped(facts["skipped"]),
             *(_wrap(f"Note: {note}") for note in facts["notes"]),
             _wrap(usable),
         ]
+    )
+
+
+def _write_people(people: dict[str, int], total: int) -> str:
+    if not people["named"]:
+        return "Nobody is known by name; splits made here keep near copies together."
+    return (
+        f"Names tell {people['named']:,} people, on {people['images']:,} of {total:,} "
+        "images; each other image counts as a person of its own."
     )
 
 

@@ -102,6 +102,7 @@ def test_found_and_published_counts_stand_below_each_other(made, capsys, monkeyp
         assert [split, "published", *numbers] in rows
     assert "Exactly as published." in out
     assert "Nothing was left out." in out
+    assert "Nobody is known by name" in out
     assert out.endswith("It can be used.\n")
 
 
@@ -137,6 +138,12 @@ def test_twins_on_both_sides_are_noted(made, capsys):
     status, out, _ = data_command(capsys, "check", made.name, made.root)
     assert status == 0
     assert "Note: 1 people or pairs of nearly equal images" in line(out)
+
+
+def test_how_many_people_the_names_told_is_said(tmp_path, capsys):
+    made = layouts.LAYOUTS["folder, classes"](tmp_path)
+    _, out, _ = data_command(capsys, "check", made.name, made.root)
+    assert "Names tell 21 people, on 42 of 42 images" in out
 
 
 def test_a_folder_that_cannot_be_used_has_status_1(made, capsys):
