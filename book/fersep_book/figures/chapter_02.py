@@ -49,7 +49,8 @@ def class_sizes(
         axes.set(xscale="log", xlabel="images", title=title, ylim=(-0.7, most - 0.3))
         axes.xaxis.set_major_formatter(lambda n, _: f"{n:,.0f}")
         axes.grid(visible=False, axis="y")
-        axes.legend(loc="upper left", handletextpad=0.2)
+        free = "upper left" if len(names) < most else "lower right"
+        axes.legend(loc=free, handletextpad=0.2)
     return figure, f"Dots: images of each class. {'. '.join(told)}."
 
 
