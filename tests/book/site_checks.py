@@ -168,6 +168,7 @@ def browser_faults(browser: Browser, html: Path, page: str) -> list[str]:
     raw = view.locator(".math:not(:has(mjx-container))").all_inner_texts()
     faults += [f"latex: not typeset: {text[:80]}" for text in raw]
     faults += _slider_faults(view)
+    faults += _live_faults(view)
     faults += _axe_faults(view, AXE, "light")
     view.emulate_media(color_scheme="dark")
     view.wait_for_selector("html[data-theme=dark]")
@@ -192,7 +193,7 @@ def _slider_faults(view: Page) -> list[str]:
     faults = []
     for kind, selector in (
         ("list", ".fersep-explore select"),
-        ("slider", "input[type=range]"),
+        ("slider", "input[type=range]:not(.fersep-live input)"),
     ):
         for chooser in view.locator(selector).all():
             if kind == "list":
@@ -209,4 +210,23 @@ def _slider_faults(view: Page) -> list[str]:
                 shown |= set(frame if len(frame) == 1 else [])
             if stops < 2 or len(shown) != stops:
                 faults.append(f"{kind}: {stops} stops show {len(shown)} pictures")
+    return faults
+
+
+def _live_faults(view: Page) -> list[str]:
+    """Press a key on every handle and slider; the words of its figure must change."""
+    faults = []
+    for figure in view.locator(".fersep-live").all():
+        name = figure.get_attribute("data-figure")
+        if not figure.locator("svg").count():
+            faults.append(f"live: {name} did not start")
+        for part in figure.locator(".handle, input[type=range]").all():
+            before = part.get_attribute("aria-valuetext")
+            for key in ("ArrowLeft", "ArrowRight", "ArrowRight"):
+                part.press(key)
+                view.wait_for_timeout(40)  # a figure draws once a frame
+                if part.get_attribute("aria-valuetext") != before:
+                    break
+            else:
+                faults.append(f"live: nothing moves {name}, {before}")
     return faults
