@@ -12,7 +12,7 @@ export OMP_WAIT_POLICY := PASSIVE
 # Without compiled files every kernel would compile torch again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: book test evidence mutants env browser lab serve student lock clean help
+.PHONY: book test evidence mutants env browser lab serve student pdf epub lock clean help
 
 book: env  ## run stale chapters and build the HTML (PROFILE=smoke, cpu or gpu)
 	@FERSEP_PROFILE=$(PROFILE) $(BIN)/python book/_ext/commands.py book
@@ -54,15 +54,21 @@ browser:  ## install Chromium for the site tests, where that is possible
 	  apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || \
 	echo "No Chromium: install chromium or google-chrome, or name one in FERSEP_BROWSER; the site tests are skipped until then"
 
-lab: env  ## open the chapters in JupyterLab
-	@$(BIN)/jupyter lab book
+lab: book  ## open the chapters in JupyterLab, as copies with the results of this build
+	@$(BIN)/jupyter lab _build/notebooks
 
 serve: book  ## serve the HTML on this machine, at port 8000
 	@echo "Open http://localhost:8000"
 	@$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory _build/html
 
-student: env  ## write the chapters without solutions to _build/student
+student: book  ## write the chapters without solutions to _build/student
 	@$(BIN)/python book/_ext/commands.py student
+
+pdf: book browser  ## write the book as one PDF, which every page then offers
+	@$(BIN)/python -m fersep_book pdf
+
+epub: book browser  ## write the book as EPUB, which every page then offers
+	@$(BIN)/python -m fersep_book epub
 
 lock: env  ## compile requirements.lock anew from requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \

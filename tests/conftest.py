@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from fersep_book.paper import browser_path
 from playwright.sync_api import Browser, sync_playwright
-from site_checks import browser_path
 
 # Some tests fork, and a forked child waits forever for the threads of its parent.
 # Chapters run in processes of their own and keep all cores.

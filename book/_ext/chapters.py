@@ -82,6 +82,13 @@ def chapters(root: Path) -> list[Chapter]:
     return sorted(found, key=lambda c: last.index(c.page) if c.reads_records else -1)
 
 
+def numbered(page: str, number: int) -> str:
+    """Number a thing by its chapter: 4.2, A.2 in the appendix, 2 on other pages."""
+    first = Path(page).name.split("_")[0]
+    place = "A" if first == "appendix" else first.lstrip("0") * first[:1].isdigit()
+    return f"{place}.{number}".lstrip(".")
+
+
 def pages(toc: Any) -> list[str]:
     """Return every page named in a table of contents, in order."""
     if isinstance(toc, list):

@@ -14,8 +14,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
-from chapters import BookError, chapters, has_tag
+from chapters import BookError
+from pages import write_notebooks
 from runner import run_stale
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,17 +53,6 @@ def site_key(root: Path) -> str:
     return digest.hexdigest()
 
 
-def write_student_book(root: Path) -> None:
-    """Write every chapter without its solution cells to `_build/student`."""
-    folder = root / "_build" / "student"
-    folder.mkdir(parents=True, exist_ok=True)
-    for chapter in chapters(root):
-        notebook = chapter.read()
-        notebook.cells = [c for c in notebook.cells if not has_tag(c, "solution")]
-        nbformat.write(notebook, folder / f"{chapter.name}.ipynb")
-    print(f"Notebooks without solutions: {folder.relative_to(root)}")
-
-
 def main() -> int:
     """Run one command; a mistake the reader can mend is one line and status 1."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -82,7 +71,9 @@ def main() -> int:
             run_stale(ROOT, profile)
             build_site(ROOT)
         else:
-            write_student_book(ROOT)
+            folder = ROOT / "_build" / "student"
+            write_notebooks(ROOT, folder, students=True)
+            print(f"Notebooks without solutions: {folder.relative_to(ROOT)}")
     except BookError as error:
         print(error, file=sys.stderr)
         return 1

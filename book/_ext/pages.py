@@ -1,36 +1,30 @@
-"""Makes a page from a chapter's source and its run; mends the finished HTML."""
+"""Makes pages and notebooks from the chapters' sources and their runs."""
 
 import re
 import sys
 from pathlib import Path
 
 import nbformat
-from chapters import Chapter, has_tag
+from chapters import Chapter, chapters, has_tag, numbered
+from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell
 
-from fersep_book.records import RECORD_MIME
+from fersep_book import editions
+from fersep_book.records import CHECKS_MIME, RECORD_MIME, badge
 
-# What the theme writes, and what a screen reader needs instead.
-MENDS = (
-    (
-        '<div id="pst-primary-sidebar" class=',
-        '<div id="pst-primary-sidebar" role="region" aria-label="Contents" class=',
-    ),
-    (  # the name must be what the button shows
-        'search-button__button pst-js-only" title="Search" aria-label="Search" data',
-        'search-button__button pst-js-only" title="Search" data',
-    ),
-    # bibliographies and their entries claim roles that they do not fill
-    (' role="doc-biblioentry"', ""),
-    ('<div role="list" class="citation-list">', '<div class="citation-list">'),
-    ('<summary aria-label="Toggle hidden content">', "<summary>"),
-    *(
-        (f' title="{mode}"></i>', "></i>")
-        for mode in ("Light", "Dark", "System Settings")
-    ),
-)
+#: What a folded cell is called, by the first of these tags that it has.
+FOLDS = {
+    "solution": "Solution",
+    "derivation": "Derivation",
+    "hide-input": "Code",
+    "hide-output": "Output",
+    "hide-cell": "Setup",
+}
+#: Where a section begins: a heading of the second level, with its label if any.
+SECTION = re.compile(r"(?m)^(?=\(\S+\)=\n+## )|(?<!\)=\n)^(?=## )")
 
 
-def page(chapter: Chapter) -> nbformat.NotebookNode:
+def with_outputs(chapter: Chapter) -> NotebookNode:
     """Return the committed notebook with the outputs of its last good run.
 
     Prose and captions come from the source, so that mending a sentence asks for
@@ -49,13 +43,15 @@ def page(chapter: Chapter) -> nbformat.NotebookNode:
         if has_tag(cell, "parameters"):
             cells += injected
     notebook.cells = cells
+    tables = 0
     for cell in cells:
         if cell.cell_type == "code":
             _for_readers(cell, chapter.root)
+            tables = _number_tables(cell, chapter, tables)
     return notebook
 
 
-def _for_readers(cell: nbformat.NotebookNode, root: Path) -> None:
+def _for_readers(cell: NotebookNode, root: Path) -> None:
     """Take the record out of a cell's outputs; bring alt text where MyST reads it."""
     kept = []
     for output in cell.outputs:
@@ -64,8 +60,8 @@ def _for_readers(cell: nbformat.NotebookNode, root: Path) -> None:
             continue
         alt = output.get("metadata", {}).pop("image/png", {}).get("alt")
         if alt:
-            image = cell.metadata.setdefault("mystnb", {}).setdefault("image", {})
-            image["alt"] = alt
+            look = cell.metadata.setdefault("mystnb", {})
+            look.setdefault("image", {})["alt"] = alt
         if "text" in output:
             if not output.text.strip():  # a progress bar that wiped itself out
                 continue
@@ -86,9 +82,82 @@ def relative(text: str, root: Path) -> str:
     return text
 
 
-def mend(html: str) -> str:
-    """Return a page with the theme's accessibility faults mended."""
-    for fault, cure in MENDS:
-        html = html.replace(fault, cure)
-    # An empty corner of a table heads nothing.
-    return re.sub(r'<th class="[^"]*head[^"]*"><p></p></th>', "<td></td>", html)
+def _number_tables(cell: NotebookNode, chapter: Chapter, number: int) -> int:
+    """Number the tables that a cell shows, and return the last number."""
+    for output in cell.outputs:
+        text = output.get("data", {}).get("text/html", "")
+        if 'class="fersep-table' in text:
+            number += 1
+            name = f"Table {numbered(chapter.page, number)} "
+            output.data["text/html"] = text.replace(
+                "<figcaption>",
+                f'<figcaption><span class="caption-number">{name}</span>',
+                1,
+            )
+    return number
+
+
+def page(chapter: Chapter) -> NotebookNode:
+    """Return what Sphinx makes a page from: a run, folds named, checks gathered."""
+    notebook = with_outputs(chapter)
+    notebook.cells = _gather_checks(notebook.cells)
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        fold = next((name for tag, name in FOLDS.items() if has_tag(cell, tag)), "")
+        if fold:
+            look = cell.metadata.setdefault("mystnb", {})
+            look["code_prompt_show"] = look["code_prompt_hide"] = fold
+        cell.source = editions.without_calls(cell.source, "records.")
+        if not cell.source:
+            cell.metadata.setdefault("tags", []).append("remove-input")
+    return notebook
+
+
+def _gather_checks(cells: list[NotebookNode]) -> list[NotebookNode]:
+    """Show the checks of each section in one badge at its end."""
+    kept: list[NotebookNode] = []
+    passed: list[str] = []
+
+    def close() -> None:
+        if passed:
+            kept.append(new_markdown_cell(badge(passed)))
+            passed.clear()
+
+    for cell in cells:
+        if cell.cell_type == "code":
+            shown = [out.get("data", {}).get(CHECKS_MIME) for out in cell.outputs]
+            passed += [line for lines in shown for line in lines or []]
+            pairs = zip(cell.outputs, shown, strict=True)
+            cell.outputs = [out for out, lines in pairs if not lines]
+            kept.append(cell)
+            continue
+        first, *sections = SECTION.split(cell.source)
+        for piece in [first] * bool(first.strip()) + sections:
+            if piece is not first:
+                close()
+            kept.append(new_markdown_cell(piece, metadata=cell.metadata))
+    close()
+    return kept
+
+
+def write_notebooks(root: Path, folder: Path, *, students: bool = False) -> None:
+    """Write the pages as notebooks and plain Markdown that need no Sphinx."""
+    names = editions.Names(numbered)
+    names.read_sources(root / "book" / "references.bib")
+    texts = {path: path.read_text("utf-8") for path in (root / "book").glob("*.md")}
+    for path, text in texts.items():
+        names.read_page(path.name, [new_markdown_cell(text)])
+    found = chapters(root)
+    for chapter in found:
+        names.read_page(chapter.source.name, chapter.read().cells)
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, text in texts.items():
+        (folder / path.name).write_text(editions.plain(text, names, {}), "utf-8")
+    for chapter in found:
+        if students and "." not in numbered(chapter.page, 1):  # for teachers
+            continue
+        notebook = editions.for_lab(with_outputs(chapter), chapter.source.name, names)
+        if students:
+            notebook = editions.for_students(notebook)
+        nbformat.write(notebook, folder / chapter.source.name)

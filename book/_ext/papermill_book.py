@@ -8,17 +8,20 @@ FERSEP_PROFILE chooses the profile (smoke, cpu, gpu).
 
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import nbformat
-from chapters import BookError, Chapter, chapters
+from chapters import BookError, Chapter, chapters, numbered
 from docutils import nodes
-from pages import mend, page
+from pages import page, write_notebooks
 from runner import run_stale
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
+
+from fersep_book.site import mend_site
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -29,7 +32,9 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("env-get-outdated", _outdated)
     app.connect("source-read", _hand_over)
     app.connect("doctree-read", _number_equations)
-    app.connect("build-finished", _mend)
+    # Sphinx counts the figures at 500.
+    app.connect("env-get-updated", _number_figures, priority=900)
+    app.connect("build-finished", _finish)
     return {"parallel_read_safe": False, "parallel_write_safe": True}
 
 
@@ -84,24 +89,37 @@ def _number_equations(app: Sphinx, doctree: nodes.document) -> None:
     of our own in chapter 6 is 6.1, 6.2 and so on, so that the two never meet.
     """
     numbers = app.env.get_domain("math").data["objects"]
-    chapter = Path(app.env.docname).name.split("_")[0].lstrip("0")
     own = 0
     for node in doctree.findall(nodes.math_block):
         if not node.get("label"):
             continue
         formula = node.astext()
-        tag = re.search(r"\s*\\tag\{(\w+)\}", formula)
+        tag = re.search(r"\s*\\tag\{(.*?)\}", formula)
         if tag:
             node.children = [nodes.Text(formula.replace(tag.group(), ""))]
+        if tag and tag.group(1).isdigit():
             node["number"] = tag.group(1)
         else:
             own += 1
-            node["number"] = f"{chapter}.{own}"
+            node["number"] = numbered(app.env.docname, own)
         numbers[node["label"]] = (app.env.docname, node["number"])
 
 
-def _mend(app: Sphinx, error: Exception | None) -> None:
-    """Mend what the theme writes, in every page just built."""
+def _number_figures(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """Number figures and tables by chapter, in the order of a page."""
+    for name, kinds in env.toc_fignumbers.items():
+        for places in kinds.values():
+            for n, place in enumerate(places, 1):
+                places[place] = (numbered(name, n),)  # type: ignore[assignment]
+    return []
+
+
+def _finish(app: Sphinx, error: Exception | None) -> None:
+    """Mend what the theme writes; write the chapters as notebooks to work in."""
     if error is None and app.builder.format == "html":
-        for path in Path(app.outdir).rglob("*.html"):
-            path.write_text(mend(path.read_text("utf-8")), "utf-8")
+        mend_site(Path(app.outdir))
+        # What the download button gives, and what `make lab` opens
+        folder = Path(app.srcdir) / "_build" / "notebooks"
+        write_notebooks(Path(app.srcdir), folder)
+        for path in folder.glob("*.ipynb"):
+            shutil.copy(path, Path(app.outdir) / "_sources" / "book" / path.name)

@@ -22,9 +22,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     record.add_argument("file", help="where, for example results/cpu/mine.json")
     record.add_argument("notebooks", nargs="+", help="output files of papermill runs")
+    for kind in ("pdf", "epub"):
+        commands.add_parser(kind, help=f"write the built book as one {kind.upper()}")
     order = parser.parse_args(arguments)
     try:
-        if order.command == "compare":
+        if order.command in ("pdf", "epub"):
+            from fersep_book import paper  # which needs Playwright
+
+            print(f"Open {paper.write(order.command)}")
+        elif order.command == "compare":
             print(comparison(order.notebook))
         else:
             records.keep(order.file, order.notebooks)

@@ -7,6 +7,7 @@ takes it out of there, so nobody's own run can touch the book's scorecard.
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import os
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from fersep.analysis import Interval
 
 RECORD_MIME = "application/vnd.fersep.record+json"
+CHECKS_MIME = "application/vnd.fersep.checks+json"
 GLUE_PREFIX = "application/papermill.record/"
 
 #: What computes the numbers of a chapter; pictures and records cannot change one.
@@ -85,6 +87,7 @@ class Record:
 
 _current: Record | None = None
 _started = 0.0
+_shown: dict[str, list[str]] = {}  # the checks in the badge of the last cell
 
 
 def start(chapter: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,7 +141,9 @@ def check(
     want: float | str | bool,
     tol: float = 0.0,
 ) -> None:
-    """Keep and print one check: numbers within ``tol``, words and truth values equal.
+    """Keep and show one check: numbers within ``tol``, words and truth values equal.
+
+    The checks of one cell share a badge, "5 checks passed", which opens.
 
     Parameters
     ----------
@@ -173,7 +178,7 @@ def check(
             f"{statement}: got {_short(got)}, want {_short(want)} within {tol:g}"
         )
     near = f" (within {tol:g})" if tol else ""
-    print(f"✓ {statement}: {_short(got)}, expected {_short(want)}{near}")
+    _show_check(f"{statement}: {_short(got)}, expected {_short(want)}{near}")
 
 
 def value(
@@ -425,7 +430,35 @@ def _short(number: Any) -> str:
     return f"{number:.6g}" if isinstance(number, float) else str(number)
 
 
-def _display(data: dict[str, Any], meta: dict[str, Any]) -> None:
+def badge(lines: Sequence[str]) -> str:
+    """Return passed checks as one quiet line of HTML that opens."""
+    entries = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
+    return (
+        f'<details class="fersep-checks"><summary>{_count(lines)}</summary>'
+        f"<ul>{entries}</ul></details>"
+    )
+
+
+def _count(lines: Sequence[str]) -> str:
+    return f"{len(lines)} check{'s' * (len(lines) > 1)} passed"
+
+
+def _show_check(line: str) -> None:
+    """Show a check in the badge of the running cell; make the badge if it is new."""
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    cell = f"checks {_started} of cell {shell.execution_count if shell else 0}"
+    again = cell in _shown
+    if not again:
+        _shown.clear()
+    lines = _shown.setdefault(cell, [])
+    lines.append(line)
+    data = {CHECKS_MIME: lines, "text/html": badge(lines), "text/plain": _count(lines)}
+    _display(data, {}, display_id=cell, update=again)
+
+
+def _display(data: dict[str, Any], meta: dict[str, Any], **place: Any) -> None:
     from IPython.display import display
 
-    display(data, metadata=meta, raw=True)
+    display(data, metadata=meta, raw=True, **place)

@@ -169,6 +169,7 @@ CASES = {
     "A 80 and B 70": lambda: F.recall_by_size(
         {"a": ("AB", [9, 5], [80, 70], ([8, 4], [90, 60])), "b": ("A", [9], [8], None)}
     ),
+    "NE 0.90 and 0.80": lambda: F.foretold(["NE"], [[0.9]], [[0.8]]),
     "Seeds and test images: 2 pairs 0.90": lambda: F.half_widths(
         [[2, 0.5, 0.9], [3, 0.4, 0.8]], 0.25
     ),

@@ -11,7 +11,14 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike, NDArray
 
-from fersep_book.figures.style import CLASS_STYLE, INK, RED, WIDTH
+from fersep_book.figures.style import (
+    CLASS_STYLE,
+    INK,
+    ON_DARK_CELL,
+    ON_LIGHT_CELL,
+    RED,
+    WIDTH,
+)
 
 Array = NDArray[np.float64]
 
@@ -147,6 +154,11 @@ def row_of_panels(
     return figure, figure.subplots(1, number, squeeze=False, **options)[0]
 
 
+def finding(figure: Figure, words: str) -> None:
+    """Write what a figure shows as its title, over all its panels."""
+    figure.suptitle(words, x=0.01, ha="left", fontsize=10.5, fontweight="bold")
+
+
 def plane(axes: Axes, reach: float) -> None:
     """Turn axes into a square piece of the plane around the origin, without ticks."""
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
@@ -279,7 +291,7 @@ def heat_map(
     axes.grid(visible=False)
     words = np.empty(cells.shape, dtype=object)
     for (i, j), text in np.ndenumerate(np.asarray(texts, dtype=object)):
-        ink = "white" if dark[i, j] else INK
+        ink = ON_DARK_CELL if dark[i, j] else ON_LIGHT_CELL
         words[i, j] = axes.text(
             j, i, text, ha="center", va="center", fontsize=size, color=ink
         )

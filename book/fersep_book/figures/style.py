@@ -1,7 +1,10 @@
 """The house style: colors, markers, the style sheet, pictures and tables on a page."""
 
+import colorsys
+import hashlib
 import html
 import io
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,6 +32,10 @@ BOTH_LOSSES = ("softmax loss", "softmax + separate loss")
 SOFTMAX_COLOR = GRAY
 SEPARATE_COLOR = BLUE
 LOSS_LOOKS = ((SOFTMAX_COLOR, "s"), (SEPARATE_COLOR, "o"))
+
+#: Words inside colored cells, which are the same in the dark.
+ON_DARK_CELL = "#FDFDFD"
+ON_LIGHT_CELL = "#212121"
 
 #: Line styles.
 DASHED = (0, (4, 2))
@@ -125,19 +132,65 @@ def png(figure: Figure, dpi: int = DPI) -> bytes:
     return small.getvalue()
 
 
+def svg(figure: Figure) -> str:
+    """The figure as SVG without a ground, in colors that follow light and dark."""
+    out = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": "fersep"}):
+        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None})
+    text = out.getvalue()
+    inside = text[text.index("</defs>") + len("</defs>") :]  # behind its style sheet
+    inside = re.sub(r'(?s)<!--.*?-->|(?<=<g) id="[^"]*"', "", inside)
+    inside = re.sub(r"\s+", " ", inside)
+    inside = re.sub(r' d="[^"]*"', lambda hit: _shorter(hit.group()), inside)
+    key = hashlib.sha256(inside.encode()).hexdigest()[:8]  # ids are unique on a page
+    inside = re.sub(r'( id="|href="#|url\(#)', rf"\g<1>f{key}-", inside)
+    follow = re.compile(r"(?<=[:\s])#[0-9a-f]{6}(?=[;\"])")
+    inside = follow.sub(lambda hit: light_dark(hit.group()), inside)
+    width, height = figure.get_size_inches()
+    return (
+        f'<svg width="{96 * width:.0f}" viewBox="0 0 {72 * width:g} {72 * height:g}" '
+        'style="max-width:100%;height:auto;stroke-linejoin:round" '
+        'xmlns="http://www.w3.org/2000/svg" '
+        f'xmlns:xlink="http://www.w3.org/1999/xlink">{inside}'
+    )
+
+
+def _shorter(path: str) -> str:
+    return re.sub(r"(\.\d\d)\d+", r"\1", path)
+
+
+def light_dark(color: str) -> str:
+    """A color of the page in CSS: as given in the light, its partner in the dark."""
+    if color.upper() in (ON_DARK_CELL, ON_LIGHT_CELL):
+        return color
+    red, green, blue = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    hue, light, strength = colorsys.rgb_to_hls(red, green, blue)
+    if max(red, green, blue) - min(red, green, blue) < 0.06 or light > 0.85:
+        light = 1 - 0.9 * light  # inks and grounds change places
+    else:
+        light = max(light, 0.68)
+    rgb = (round(255 * part) for part in colorsys.hls_to_rgb(hue, light, strength))
+    return "light-dark({},#{:02x}{:02x}{:02x})".format(color, *rgb)
+
+
 def show(figure: Figure, alt: str) -> None:
-    """Display a figure as PNG together with its alternative text.
+    """Display a figure as SVG together with its alternative text.
 
     Raises
     ------
     ValueError
         If the alternative text is empty.
     """
-    from IPython import display
+    from IPython.display import HTML, display
 
     if not alt.strip():
         raise ValueError("a figure needs an alternative text, got an empty one")
-    display.display(display.Image(data=png(figure), alt=alt))
+    display(
+        HTML(
+            '<div class="fersep-figure" role="img" style="background:light-dark('
+            f'#fff,#14181e)" aria-label="{html.escape(alt)}">{svg(figure)}</div>'
+        )
+    )
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[Any]], caption: str) -> Any:
@@ -162,30 +215,64 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[Any]], caption: str) -
     """
     from IPython.display import HTML
 
-    # An empty header would be read aloud as a heading of nothing.
-    heads = [
-        f'<th scope="col">{html.escape(head)}</th>' if head else "<td></td>"
-        for head in headers
-    ]
-    lines = []
     for row in rows:
         if len(row) != len(headers):
             raise ValueError(
                 f"a row of {len(row)} entries does not fit {len(headers)} headers: "
                 f"{row[0]}"
             )
-        name, *cells = map(_cell, row)
-        entries = "".join(f"<td>{cell}</td>" for cell in cells)
+    columns = [_column([row[k] for row in rows]) for k in range(len(headers))]
+    looks = [' class="number"' * numeric for numeric, _ in columns]
+    # An empty header would be read aloud as a heading of nothing.
+    heads = [
+        f'<th scope="col"{look}>{html.escape(head)}</th>' if head else "<td></td>"
+        for head, look in zip(headers, looks, strict=True)
+    ]
+    lines = []
+    for place, row in enumerate(rows):
+        name, *cells = (
+            _cell(entry, texts[place])
+            for entry, (_, texts) in zip(row, columns, strict=True)
+        )
+        entries = "".join(
+            f'<td{look} data-head="{html.escape(head)}">{cell}</td>'
+            for head, look, cell in zip(headers[1:], looks[1:], cells, strict=True)
+        )
         lines.append(f'<tr><th scope="row">{name}</th>{entries}</tr>')
+    wide = " wide" * (len(headers) > 3)
     return HTML(
-        '<div class="fersep-table"><table class="table">'
-        f"<caption>{html.escape(caption)}</caption><thead><tr>{''.join(heads)}</tr>"
-        f"</thead><tbody>{''.join(lines)}</tbody></table></div>"
+        f'<figure class="fersep-table{wide}"><figcaption>{html.escape(caption)}'
+        '</figcaption><div class="scroll"><table class="table">'
+        f"<thead><tr>{''.join(heads)}</tr></thead>"
+        f"<tbody>{''.join(lines)}</tbody></table></div></figure>"
     )
 
 
-def _cell(entry: Any) -> str:
+def _column(entries: Sequence[Any]) -> tuple[bool, list[str]]:
+    """Tell whether a column holds numbers; return its texts, decimal points in line."""
+    texts = [_plain(entry) for entry in entries]
+    number = re.compile(r"[+−]?[\d\u202f]+(\.\d+)?( ?%)?")
+    if not all(number.fullmatch(text) or text in ("", "–") for text in texts):
+        return False, texts
+    behind = [len(text.partition(".")[2].rstrip(" %")) for text in texts]
+    most = max(behind, default=0)
+    return True, [
+        # Spaces as wide as a point and as a digit.
+        text + ("\u2008" * (own == 0) + "\u2007" * (most - own)) * (own < most)
+        for text, own in zip(texts, behind, strict=True)
+    ]
+
+
+def _plain(entry: Any) -> str:
+    """Return an entry's text with one minus sign and thin spaces at thousands."""
+    text = str(entry[0] if isinstance(entry, tuple) else entry)
+    text = re.sub(r"(?<![\w.)-])-(?=\d)", "−", text)
+    text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "\u202f", text)
+    return re.sub(r"(?<![\w.])(\d{2,3})(\d{3})(?![\w.])", "\\1\u202f\\2", text)
+
+
+def _cell(entry: Any, text: str) -> str:
+    shown = html.escape(text)
     if isinstance(entry, tuple):
-        text, address = map(html.escape, entry)
-        return f'<a href="{address}">{text}</a>'
-    return html.escape(str(entry))
+        return f'<a href="{html.escape(entry[1])}">{shown}</a>'
+    return shown
