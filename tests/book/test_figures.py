@@ -112,20 +112,21 @@ CASES = {
     "similarity 0.2500, closest pair 0.25, length of the sum 0.00; two: mean": lambda: (
         F.zero_sum_sets({"three": circle(0, 120, 240), "two": circle(0, 0)})
     ),
-    "b: 0.002 seconds at 4": lambda: F.inter_cost([2, 4], {"a": [1], "b": [1, 2e-3]}),
+    "b: 0.002 seconds at 4": lambda: F.inter_cost(
+        {"a": [(2, 1)], "b": [(2, 1), (4, 2e-3)]}
+    ),
     "here (0.100, 0.600). The": lambda: F.loss_ranges({"here": (0.1, 0.6)}, 0.4),
     "point is at 0.000": lambda: F.feature_push(0.0),
     "point is at 0.354": lambda: F.feature_push(45.0),
     "90 degrees above": lambda: F.push_field([0.0, 1.0]),
     "length 1.00 at distance 0.5 and 0.25": lambda: F.push_field([1.0, 0.0]),
-    "length 1.41. Right: L_inter falls from 0.900": lambda: F.centers_relaxing(
-        [circle(0, 40), circle(0, 90)], [0.9, 0.5], 0.0, 1
-    ),
     "published, push over pull against m: from 0.01 at 10 to 0.03 at 20": lambda: (
         F.rule_weights([1, 2], RULES, {"$m$": ([10, 20], RULES)})
     ),
-    "0.90 down to 0.80 (A). At rest, exact: from 1.00": lambda: F.rest_positions(
-        "AB", {"exact": [1.0, 0.7]}, [0.8, 0.9]
+    "exact, distance 0.10 at 0 and 0.80 at 0.5, fear from 1.00 to 0.10": lambda: (
+        F.rest_by_likeness(
+            [0, 0.5], {"exact": [[1] * 7, [0.1] * 7]}, [0.9] * 7, (0.4, 0.6)
+        )
     ),
     "0.50, length times 1.1": lambda: F.center_turning(
         {"a": [0, 0.5]}, {"a": [1, 1.1]}
@@ -170,9 +171,9 @@ CASES = {
         {"a": ("AB", [9, 5], [80, 70], ([8, 4], [90, 60])), "b": ("A", [9], [8], None)}
     ),
     "NE 0.90 and 0.80": lambda: F.foretold(["NE"], [[0.9]], [[0.8]]),
-    "Seeds and test images: 2 pairs 0.90": lambda: F.half_widths(
-        [[2, 0.5, 0.9], [3, 0.4, 0.8]], 0.25
-    ),
+    "67 percent are": lambda: F.redrawn_gains([0.1, 0.5, 0.9], [0.4, 0.04, 0.01], 0.5),
+    "0.25 points need 13 pairs": lambda: F.seeds_needed(0.4, 0.25, 5),
+    "0.25 points need more than 40 pairs": lambda: F.seeds_needed(4.0, 0.25, 1),
     "a, x +0.10 (-0.10 to +0.30)": lambda: F.interval_groups(
         {"a": {"x": analysis.Interval(0.1, -0.1, 0.3, 4)}},
         "gain",
@@ -233,8 +234,7 @@ MANY = {name: [0.1, 0.2] for name in "abcdefghi"}
     [
         ("at most 2 .* got 9: a, b", lambda: F.unit_ceilings([0, 1], MANY, MANY)),
         ("2 names .* 3 faces", lambda: F.named_faces(FACES, ["one", "two"], 2)),
-        ("at most 3", lambda: F.inter_cost([2, 4], MANY)),
-        ("at most 8", lambda: F.loss_ranges(MANY, 0.1)),
+        ("at most 3", lambda: F.inter_cost({key: [(2, 1)] for key in MANY})),
         ("at most 4", lambda: F.center_turning(MANY, MANY)),
         ("at most 3", lambda: F.frozen_share([1, 2], MANY)),
         ("at most 4", lambda: F.toy_history(dict.fromkeys("abcde", MANY))),
@@ -322,3 +322,11 @@ def test_a_color_stands_out_from_the_ground_of_the_dark(color):
 def test_a_figure_without_text_is_refused():
     with pytest.raises(ValueError, match="alternative text"):
         figures.show(Figure(), " ")
+
+
+def test_an_answer_is_a_box_with_its_source():
+    box = BeautifulSoup(
+        F.answer("Fails", ["a < b."], "Experiment x").data, "html.parser"
+    )
+    assert box.select_one(".admonition-title").text == "Fails"
+    assert [p.text for p in box.select("p")[1:]] == ["a < b.", "Experiment x"]
