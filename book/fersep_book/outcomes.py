@@ -270,7 +270,7 @@ def _join(words: Mapping[str, str], measured: Mapping[str, Interval]) -> Judgmen
 
 
 def in_words(judged: Judgment, faces: str) -> str:
-    """Say a verdict as the title of a page's answer, like "On real faces: undecided"."""
+    """Say a verdict as the title of an answer, like "On real faces: undecided"."""
     if judged.reason:
         return f"On {faces} faces: {judged.verdict}, {judged.reason}"
     return f"On {faces} faces: {judged.verdict}"
