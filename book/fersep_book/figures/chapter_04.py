@@ -72,6 +72,7 @@ def feature_fans(
         parts.center_mark(axes, direction, style.INK, 9)
         axes.set_title(f"{name}\n$L_{{intra}}$ = {loss:.3f}", fontweight="normal")
         told.append(f"{name}: L_intra {loss:.3f}")
+    parts.finding(figure, "Eq. 2 asks whether a class follows its center")
     return figure, (
         "Features of one class as points in the plane, with their center as an arrow "
         f"with a triangle on the unit circle; {parts.listing(told)}."
@@ -85,7 +86,8 @@ def zero_sum_sets(sets: Mapping[str, ArrayLike]) -> parts.Picture:
     ----------
     sets : mapping of name -> centers (s, 2)
     """
-    figure = parts.new_figure(4.5)
+    figure = parts.new_figure(4.7)
+    parts.finding(figure, "Equal loss, but in the clumps classes coincide")
     panels = figure.subplots(2, len(sets), squeeze=False, sharex="row")
     told = []
     for (above, below), (name, given) in zip(panels.T, sets.items(), strict=True):
@@ -141,25 +143,26 @@ def _similarities(axes: parts.Axes, matrix: parts.Array) -> None:
     axes.spines[:].set_visible(False)
 
 
-def inter_cost(
-    sizes: Sequence[int], seconds: Mapping[str, Sequence[float]]
-) -> parts.Picture:
-    """Time of Eq. 3 against the number of classes, one line for each way.
+def inter_cost(forms: Mapping[str, Sequence[tuple[int, float]]]) -> parts.Picture:
+    """Time of a step against the number of classes, one line for each form of Eq. 3.
 
     Parameters
     ----------
-    seconds : mapping of name -> seconds, one for each size it was run at (a prefix)
+    forms : mapping of name -> (number of classes, seconds) at each size
     """
-    figure, axes = parts.one_panel(3.0)
+    figure, axes = parts.one_panel(2.9)
+    parts.finding(figure, "The sum grows most slowly with the number of classes")
     looks = [(style.RED, "o"), (style.ORANGE, "s"), (style.BLUE, "D")]
     told = []
-    for name, times, (color, marker) in parts.series(seconds, looks):
-        run = list(sizes[: len(times)])
-        axes.plot(run, times, color=color, marker=marker, label=name)
-        told.append(f"{name}: {times[-1]:.2g} seconds at {run[-1]} classes")
-    axes.set(xscale="log", yscale="log", xlabel="number of classes s", ylabel="seconds")
-    axes.legend(loc="upper left")
-    return figure, f"Time of Eq. 3 against the number of classes: {'; '.join(told)}."
+    for name, points, (color, marker) in parts.series(forms, looks):
+        (*_, (s, seconds)) = points
+        axes.plot(*zip(*points, strict=True), color=color, marker=marker)
+        parts.note(axes, name, (s, seconds), (8, -3), color=color)
+        told.append(f"{name}: {seconds:.2g} seconds at {s} classes")
+    axes.set(xscale="log", yscale="log", ylabel="seconds a step")
+    axes.set_xlabel("number of classes $s$")
+    axes.set_box_aspect(0.62)
+    return figure, f"Time of a step against the number of classes: {'; '.join(told)}."
 
 
 def loss_ranges(
@@ -173,30 +176,21 @@ def loss_ranges(
     floor : float
         The lowest L_inter that the number of classes allows.
     """
-    figure, axes = parts.one_panel(3.6)
-    axes.axhspan(-0.05, floor, color="#F3E3D7", zorder=0)
+    figure, axes = parts.one_panel(4.0, 5.6)
+    parts.finding(figure, "The corner without loss cannot be reached")
+    axes.axhspan(-0.05, floor, color=style.PALE, alpha=0.5, zorder=0)
     axes.axhline(floor, color=style.RED, lw=1.4)
-    words = f"no set of centers gets under the floor, {floor:.4f}"
-    axes.text(0.99, floor / 2, words, color=style.RED, ha="right", va="center")
-    for level in np.arange(0.25, 2.0, 0.25):
+    words = f"under the floor, {floor:.4f}: no centers"
+    axes.text(0.98, floor / 2, words, color=style.RED, ha="right", va="center")
+    for level in np.arange(0.5, 2.0, 0.5):
         axes.plot([0, level], [level, 0], color=style.PALE, lw=1, zorder=0.5)
-    colors = [
-        style.BLUE,
-        style.ORANGE,
-        style.GREEN,
-        style.PINK,
-        style.SKY,
-        style.RED,
-        style.INK,
-        style.GRAY,
-    ]
-    looks = list(zip(colors, "osDPXhp8", strict=True))
     told = []
-    for name, (intra, inter), (color, marker) in parts.series(states, looks):
-        look = {"color": color, "ms": 9, "mec": "white", "mew": 0.8}
-        axes.plot(intra, inter, marker, label=name, **look)
+    for name, (intra, inter) in states.items():
+        axes.plot(intra, inter, "o", color=style.BLUE, ms=8, mec="white", mew=0.8)
+        right = intra > 0.8
+        look = {"ha": "right" if right else "left", "va": "center", "fontsize": 9}
+        parts.note(axes, name, (intra, inter), (-8 if right else 8, 0), **look)
         told.append(f"{name} ({intra:.3f}, {inter:.3f})")
-    parts.legend_beside(axes, handletextpad=0.3)
     axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
     axes.set(xlabel="$L_{intra}$", ylabel="$L_{inter}$")
     return figure, (

@@ -69,7 +69,8 @@ def push_field(center: ArrayLike) -> parts.Picture:
     center : array, (2,)
     """
     direction = parts.unit(center)
-    figure, axes = parts.one_panel(4.3, 5.6)
+    figure, axes = parts.one_panel(4.5, 5.6)
+    parts.finding(figure, "Strongest at a right angle, and near the origin")
     parts.plane(axes, 2.2)
     x, y = np.meshgrid(*[np.linspace(-2.2, 2.2, 221)] * 2)
     points = np.stack([x, y], -1)
