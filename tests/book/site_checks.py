@@ -6,9 +6,7 @@ wrong. The pages are opened from disk, and every request that would leave this
 machine is refused and counted.
 """
 
-import os
 import re
-import shutil
 import socket
 import sys
 from functools import cache
@@ -50,13 +48,6 @@ FRAMES = """range => {
 }"""
 
 
-def browser_path() -> str | None:
-    """Return the Chromium of this machine: FERSEP_BROWSER, or what is on the path."""
-    named = os.environ.get("FERSEP_BROWSER")
-    programs = ("chromium", "chromium-browser", "google-chrome")
-    return named or next(filter(None, map(shutil.which, programs)), None)
-
-
 def pages(html: Path) -> list[str]:
     """Return every page of a built book."""
     found = (path.relative_to(html) for path in html.rglob("*.html"))
@@ -89,6 +80,9 @@ def file_faults(html: Path, page: str) -> list[str]:
         # Sphinx writes the file's name where an author gives no text.
         if len(alt) < 10 or re.search(r"\.(png|jpe?g|svg|gif)$", alt):
             faults.append(f"alt: {str(image.get('src'))[:60]} has {alt!r}")
+    for figure in tree.select("[role=img]"):
+        if len(str(figure.get("aria-label", "")).strip()) < 10:
+            faults.append(f"alt: {str(figure)[:60]}")
     shown = tree.get_text()
     faults += [f"private: {word}" for word in private_words(path.read_text("utf-8"))]
     host = socket.gethostname()
