@@ -157,7 +157,11 @@ def write_notebooks(root: Path, folder: Path, *, students: bool = False) -> None
     for chapter in found:
         if students and "." not in numbered(chapter.page, 1):  # for teachers
             continue
-        notebook = editions.for_lab(with_outputs(chapter), chapter.source.name, names)
+        notebook = with_outputs(chapter)
+        for cell in notebook.cells:
+            if students and has_tag(cell, "solution"):
+                cell.outputs = []  # sentences do not tell what it finds
+        notebook = editions.for_lab(notebook, chapter.source.name, names)
         if students:
             notebook = editions.for_students(notebook)
         nbformat.write(notebook, folder / chapter.source.name)

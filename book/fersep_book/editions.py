@@ -141,8 +141,9 @@ def for_students(notebook: NotebookNode) -> NotebookNode:
     in_exercise = False
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            in_exercise = "**Exercise" in cell.source or in_exercise
-            in_exercise = in_exercise and not cell.source.startswith("## ")
+            in_exercise = "**Exercise" in cell.source or (
+                in_exercise and "## " not in cell.source
+            )
             continue
         cell.outputs, cell.execution_count = [], None
         tags = cell.metadata.get("tags", [])

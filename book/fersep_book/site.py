@@ -128,5 +128,6 @@ def sections(tree: BeautifulSoup) -> list[tuple[str, str, str]]:
             if part.name != "section" and part is not heading
         )
         title = heading.get_text().removesuffix("#") if heading else ""
-        found.append((str(section["id"]), title, " ".join(words.split())))
+        words = re.sub(r"\\[()\[\]]| #(?= |$)", "", " ".join(words.split()))
+        found.append((str(section["id"]), title, words))
     return found

@@ -3,7 +3,7 @@
 import pytest
 from chapters import numbered
 from fersep_book import editions
-from nbformat.v4 import new_code_cell, new_markdown_cell
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 PAGE = """\
 (chapter-second)=
@@ -83,3 +83,24 @@ def test_an_untouched_answer_is_not_right(capsys):
 def test_a_wrong_answer_is_told(capsys, answer, said):
     editions.check(lambda f: f(3) == 6, answer)
     assert capsys.readouterr().out.startswith(said)
+
+
+def test_a_student_gets_a_stub_and_no_ticks():
+    judge = "def right_double(f):\n    return f(3) == 6\n\n\n"
+    ticked = judge + "records.check('wrong', 'refuses', right_double(abs), False)"
+    cells = [
+        new_markdown_cell("# 2 · Second"),
+        new_markdown_cell("## Exercises\n\n**Exercise 2.1.** Write `double`."),
+        new_code_cell(ticked),
+        new_code_cell(SOLUTION, metadata={"tags": ["solution", "hide-cell"]}),
+        new_markdown_cell("## What we found"),
+        new_code_cell("records.check('last', 'stays', 1, 1)"),
+    ]
+    _, first, *_, checker, answer, _, last = editions.for_students(
+        new_notebook(cells=cells)
+    ).cells
+    assert first.source == "from fersep_book.editions import check"
+    assert checker.source == judge.strip()
+    assert "times * x" not in answer.source
+    assert "check(right_double, double)" in answer.source
+    assert "records.check" in last.source
