@@ -21,7 +21,6 @@ POINTS = np.array([[1.0, 0.1], [1.0, -0.1], [-0.1, 1.0], [0.1, 1.0]])
 CENTERS = np.eye(2)
 LABELS = [0, 0, 1, 1]
 TOY = (POINTS, LABELS, CENTERS)
-IN_SPACE = (np.random.default_rng(0).normal(size=(30, 3)), np.arange(30) % 3, np.eye(3))
 FACES = np.zeros((3, 3, 8, 8), dtype=np.uint8)
 UNITS = ["4 brow lowerer", "12 lip corner puller"]
 RUN = {k: [2, 1] for k in ("softmax_loss", "intra_loss", "validation_accuracy")}
@@ -133,12 +132,9 @@ CASES = {
     ),
     "1 and 5: float16 100% and": lambda: F.frozen_share([1, 5], {"float16": [1, 0.5]}),
     "their centers 1.00, of different": lambda: F.toy_panels({"end": TOY}),
-    "as points on a sphere": lambda: F.toy_panels({"end": IN_SPACE}),
-    "a 0.50 and b -1.00": lambda: F.toy_history({"run": {"a": [0, 0.5], "b": [0, -1]}}),
-    "At this step intra 0.50.": lambda: F.toy_moment(
-        [TOY[::2]] * 2, LABELS, {"intra": [0.1, 0.5]}, 1
+    "a rises in 1 of 2, mean +0.05 (-1.85 to +1.95)": lambda: F.toy_pairs(
+        {"a": [(0.5, 0.7), (0.6, 0.5)]}, [gap(0.2, -0.1)]
     ),
-    "a sphere": lambda: F.toy_moment([IN_SPACE[::2]], IN_SPACE[1], {"a": [0.1]}, 0),
     "one 0.500 on a feature and two 0.100 on a center": lambda: F.toy_step(
         *TOY, [1, 3], {"one": [[0.3, 0.4]] * 2}, {"two": [[0.1, 0]] * 2}, 3.0
     ),
@@ -237,9 +233,6 @@ MANY = {name: [0.1, 0.2] for name in "abcdefghi"}
         ("at most 3", lambda: F.inter_cost({key: [(2, 1)] for key in MANY})),
         ("at most 4", lambda: F.center_turning(MANY, MANY)),
         ("at most 3", lambda: F.frozen_share([1, 2], MANY)),
-        ("at most 4", lambda: F.toy_history(dict.fromkeys("abcde", MANY))),
-        ("'y' measures", lambda: F.toy_history({"x": MANY, "y": {}})),
-        ("at most 3", lambda: F.toy_moment([TOY[::2]], LABELS, MANY, 0)),
         (
             "at most 2",
             lambda: F.toy_step(*TOY, [1, 3], dict.fromkeys("abc", [[1, 1]] * 2), {}, 3),
