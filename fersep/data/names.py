@@ -91,10 +91,13 @@ def name_classes(
     strange = [label for label in found if label not in known]
     if not strange:
         return words, known, ""
-    said = f"{len(strange)} of {len(found)} class names is not known"
+    if not known:
+        return tuple(strange), {name: name for name in strange}, ""
+    verb = "is" if len(strange) == 1 else "are"
+    said = f"{len(strange)} of {len(found)} class names {verb} not known"
     said += f" ({', '.join(strange[:5])}): each is a class of its own; rename it to "
     said += "a usual word, such as happy, if it means one of the paper's expressions"
-    return (*(words if known else ()), *strange), known | {n: n for n in strange}, said
+    return (*words, *strange), known | {n: n for n in strange}, said
 
 
 def raise_if_shifted(
