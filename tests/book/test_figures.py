@@ -132,7 +132,7 @@ CASES = {
     ),
     "1 and 5: float16 100% and": lambda: F.frozen_share([1, 5], {"float16": [1, 0.5]}),
     "their centers 1.00, of different": lambda: F.toy_panels({"end": TOY}),
-    "a rises in 1 of 2, mean +0.05 (-1.85 to +1.95)": lambda: F.toy_pairs(
+    "a rises in 1 of 2, mean +0.05 (-1.86 to +1.96)": lambda: F.toy_pairs(
         {"a": [(0.5, 0.7), (0.6, 0.5)]}, [gap(0.2, -0.1)]
     ),
     "one 0.500 on a feature and two 0.100 on a center": lambda: F.toy_step(

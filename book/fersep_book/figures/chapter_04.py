@@ -152,12 +152,12 @@ def inter_cost(forms: Mapping[str, Sequence[tuple[int, float]]]) -> parts.Pictur
     """
     figure, axes = parts.one_panel(2.9)
     parts.finding(figure, "The sum grows most slowly with the number of classes")
-    looks = [(style.RED, "o"), (style.ORANGE, "s"), (style.BLUE, "D")]
+    looks = [(style.RED, "o", 4), (style.ORANGE, "s", -9), (style.BLUE, "D", -3)]
     told = []
-    for name, points, (color, marker) in parts.series(forms, looks):
+    for name, points, (color, marker, up) in parts.series(forms, looks):
         (*_, (s, seconds)) = points
         axes.plot(*zip(*points, strict=True), color=color, marker=marker)
-        parts.note(axes, name, (s, seconds), (8, -3), color=color)
+        parts.note(axes, name, (s, seconds), (8, up), color=color)
         told.append(f"{name}: {seconds:.2g} seconds at {s} classes")
     axes.set(xscale="log", yscale="log", ylabel="seconds a step")
     axes.set_xlabel("number of classes $s$")
@@ -189,7 +189,9 @@ def loss_ranges(
         axes.plot(intra, inter, "o", color=style.BLUE, ms=8, mec="white", mew=0.8)
         right = intra > 0.8
         look = {"ha": "right" if right else "left", "va": "center", "fontsize": 9}
-        parts.note(axes, name, (intra, inter), (-8 if right else 8, 0), **look)
+        up = 6 if inter > floor + 1e-9 else -11  # not on the line of the floor
+        offset = (-8 if right else 8, up if inter < floor + 0.03 else 0)
+        parts.note(axes, name, (intra, inter), offset, **look)
         told.append(f"{name} ({intra:.3f}, {inter:.3f})")
     axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
     axes.set(xlabel="$L_{intra}$", ylabel="$L_{inter}$")

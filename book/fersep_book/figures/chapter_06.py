@@ -97,7 +97,8 @@ def rest_by_likeness(
             axes.plot(rhos, values[:, j], color=color, lw=1.4)
             look = {"mfc": "none", "mec": color, "ms": 6, "clip_on": False}
             axes.plot(rhos[0] - 0.08, paper[j], marker, **look)
-        for j, name in ((1, "happy"), (4, "fear")):
+        alike = np.ptp(values[-1]) < 0.1
+        for j, name in ((1, "all"),) if alike else ((1, "happy"), (4, "fear")):
             parts.note(axes, name, (rhos[-1], values[-1, j]), (2, -3))
         axes.set(title=rule, ylim=(-1, 1.05), xlim=(-0.15, 1.3), xlabel="ρ")
         axes.set_xticks([0, 0.5, 1])

@@ -20,7 +20,7 @@ def center_turning(
     """
     figure, (left, right) = parts.row_of_panels(3.2, 2)
     parts.finding(figure, "Long centers hardly turn")
-    told = []
+    told, ends, lowest = [], [], -1.0
     looks = [
         (style.BLUE, "-"),
         (style.RED, "--"),
@@ -30,8 +30,7 @@ def center_turning(
     for name, given, (color, line) in parts.series(cosines, looks):
         values, growth = parts.as_array(given), parts.as_array(lengths[name])
         left.plot(values, color=color, ls=line)
-        look = {"color": color, "va": "center"}
-        parts.note(left, name, (len(values), values[-1]), (2, 0), **look)
+        ends.append((values[-1], name, color))
         right.plot(growth, color=color, ls=line)
         told.append(
             f"{name}: cosine from {values[0]:.2f} to {values[-1]:.2f}, length times "
@@ -39,7 +38,11 @@ def center_turning(
         )
     left.set(xlabel="step", ylim=(min(-0.1, left.get_ylim()[0]), 1.05))
     left.set_title("cosine of center and its class")
-    left.set_xlim(0, 1.45 * len(values))
+    for end, name, color in sorted(ends):
+        lowest = max(end, lowest + 0.08)  # labels that do not touch
+        look = {"color": color, "va": "center"}
+        parts.note(left, name, (len(values), lowest), (2, 0), **look)
+    left.set_xlim(0, 1.6 * len(values))
     right.set(xlabel="step", title="length of the centers / first length")
     right.set_ylim(0, 1.1 * right.get_ylim()[1])
     return figure, (

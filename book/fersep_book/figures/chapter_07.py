@@ -32,7 +32,9 @@ def toy_panels(
     panels : mapping of title -> (features (n, 2), labels (n,), centers (s, 2))
     """
     toys = {title: _toy(*given) for title, given in panels.items()}
-    figure, row = parts.row_of_panels(2.9, len(toys))
+    figure, row = parts.row_of_panels(3.1, len(toys))
+    if len(toys) > 1:
+        parts.finding(figure, "One run: what each loss makes of the same start")
     reach = 1.25 * max(
         np.linalg.norm(toy.points, axis=1).max() for toy in toys.values()
     )
