@@ -194,7 +194,7 @@ def _fill(
     if first is not None and first.ndim == 4 and len(first) != width:
         raise ValueError(
             f"the weights {weights} are of width {len(first)}, the network of width "
-            f"{width}: --width {len(first)} (-p width {len(first)} in a chapter)"
+            f"{width}: --width {len(first)}"
         )
     own = net.state_dict()
     body = {k: v for k, v in state.items() if k in own and not k.startswith("fc.")}
