@@ -127,7 +127,7 @@ def test_bad_arguments_are_named(tmp_path):
     with pytest.raises(ValueError, match=r"list\.pt holds no state dictionary"):
         expression_net(weights=tmp_path / "list.pt")
     torch.save(resnet18(num_classes=7).state_dict(), tmp_path / "w.pt")
-    with pytest.raises(ValueError, match="are of width 64, .* --width 64 "):
+    with pytest.raises(ValueError, match="are of width 64, .* --width 64$"):
         expression_net(width=16, weights=tmp_path / "w.pt")
     with pytest.raises(ValueError, match=r"resnet18 .*conv1.weight is \[64, 3, 7, 7\]"):
         expression_net(stem="small", weights=tmp_path / "w.pt")
