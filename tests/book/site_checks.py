@@ -161,6 +161,7 @@ def browser_faults(browser: Browser, html: Path, page: str) -> list[str]:
     # A formula with unbalanced braces is not even taken for one.
     raw = view.locator(".math:not(:has(mjx-container))").all_inner_texts()
     faults += [f"latex: not typeset: {text[:80]}" for text in raw]
+    faults += _narrow_faults(view)
     faults += _slider_faults(view)
     faults += _live_faults(view)
     faults += _axe_faults(view, AXE, "light")
@@ -180,6 +181,21 @@ def _axe_faults(view: Page, options: dict[str, object], scheme: str) -> list[str
         for rule in Axe().run(view, options=options).response["violations"]
         for node in rule["nodes"]
     ]
+
+
+def _narrow_faults(view: Page) -> list[str]:
+    """Tell what a phone of 390 px cannot show: a page, or a formula, that is cut."""
+    wide = view.viewport_size
+    view.set_viewport_size({"width": 390, "height": 844})
+    view.wait_for_timeout(100)
+    width = view.evaluate("document.documentElement.scrollWidth")
+    faults = [f"narrow: the page is {width} px wide"] * (width > 390)
+    cut = "mjx-container[display]:not(.cut)"
+    hidden = "boxes => boxes.filter(b => b.scrollWidth > b.clientWidth + 2).length"
+    if view.locator(cut).evaluate_all(hidden):
+        faults.append("narrow: a formula is cut and does not say so")
+    view.set_viewport_size(wide or {"width": 1280, "height": 720})
+    return faults
 
 
 def _slider_faults(view: Page) -> list[str]:

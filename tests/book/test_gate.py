@@ -27,6 +27,7 @@ FAULTS = {
     "anchor": '<a href="index.html#nowhere">the middle of the page</a>',
     "latex": r"$\unheardof{x}$",
     "brace": "$$\n\\frac{1}{2\n$$",
+    "narrow": '<div style="width: 60rem">wide</div>',
     "external": '<script src="https://example.com/chart.js"></script>',
     "console": "<script>noSuchFunction()</script>",
     "axe": '<input type="text">',

@@ -1,5 +1,6 @@
 """The house style: colors, markers, the style sheet, pictures and tables on a page."""
 
+import base64
 import colorsys
 import hashlib
 import html
@@ -146,6 +147,8 @@ def svg(figure: Figure) -> str:
     inside = re.sub(r'( id="|href="#|url\(#)', rf"\g<1>f{key}-", inside)
     follow = re.compile(r"(?<=[:\s])#[0-9a-f]{6}(?=[;\"])")
     inside = follow.sub(lambda hit: light_dark(hit.group()), inside)
+    pictures = re.compile(r"data:image/png;base64,([\w+/=\s]*)")
+    inside = pictures.sub(lambda hit: _smaller(hit.group(1)), inside)
     width, height = figure.get_size_inches()
     return (
         f'<svg width="{96 * width:.0f}" viewBox="0 0 {72 * width:g} {72 * height:g}" '
@@ -153,6 +156,15 @@ def svg(figure: Figure) -> str:
         'xmlns="http://www.w3.org/2000/svg" '
         f'xmlns:xlink="http://www.w3.org/1999/xlink">{inside}'
     )
+
+
+def _smaller(png: str) -> str:
+    """Return a figure's inner picture as WebP, lossless where it has few colors."""
+    out = io.BytesIO()
+    with Image.open(io.BytesIO(base64.b64decode(png))) as picture:
+        few = picture.getcolors(256) is not None
+        picture.save(out, format="webp", lossless=few, quality=85)
+    return f"data:image/webp;base64,{base64.b64encode(out.getvalue()).decode()}"
 
 
 def _shorter(path: str) -> str:
