@@ -167,8 +167,9 @@ class Experiment:
         )
 
 
-def read_plan(name: str, folder: Path = ROOT / "experiments") -> dict[str, Any]:
+def read_plan(name: str, root: Path | None = None) -> dict[str, Any]:
     """Return an experiment's file, all its arms spelled out, and its seal."""
+    folder = (root or ROOT) / "experiments"
     path = folder / f"{name}.yml"
     try:
         content = path.read_bytes()
@@ -184,7 +185,7 @@ def read_plan(name: str, folder: Path = ROOT / "experiments") -> dict[str, Any]:
 
 
 @cache
-def load(name: str, root: Path = ROOT) -> Experiment:
+def load(name: str, root: Path | None = None) -> Experiment:
     """Return the recorded runs of an experiment.
 
     Raises
@@ -192,9 +193,9 @@ def load(name: str, root: Path = ROOT) -> Experiment:
     ValueError
         If there is no such experiment, or a result was made under another text of it.
     """
-    plan = read_plan(name, root / "experiments")
+    plan = read_plan(name, root)
     runs: dict[str, dict[int, Recording]] = {}
-    for path in sorted((root / "results" / name).glob("*.npz")):
+    for path in sorted(((root or ROOT) / "results" / name).glob("*.npz")):
         facts = arrays.load_facts(path)
         if facts["note"]["seal"] != plan["seal"]:
             raise ValueError(
