@@ -52,7 +52,8 @@ class SimilarityTable:
 class Interval:
     """An estimate from n values with its 95 % interval.
 
-    The p-value is that of a true value of zero; NaN where none is tested.
+    The p-value is that of a true value of zero, unless a function was given another
+    one; NaN where none is tested.
     """
 
     mean: float
@@ -199,10 +200,11 @@ def accuracy_interval(correct: int, n: int) -> Interval:
     return Interval(100 * correct / n, 100 * bounds.low, 100 * bounds.high, n)
 
 
-def mean_interval(values: Sequence[float]) -> Interval:
+def mean_interval(values: Sequence[float], null: float = 0.0) -> Interval:
     """Return the mean of values with its 95 % interval of Student's t.
 
-    One value has no spread to judge by: its interval is not a number.
+    One value has no spread to judge by: its interval is not a number. The p-value is
+    that of a true mean of ``null``.
     """
     n = len(values)
     if n == 0:
@@ -211,8 +213,8 @@ def mean_interval(values: Sequence[float]) -> Interval:
     if n == 1:
         return Interval(mean, float("nan"), float("nan"), 1)
     if np.ptp(values) <= 1e-12 * np.abs(values).max():  # all equal but for rounding
-        return Interval(mean, mean, mean, n, 0.0 if mean else 1.0)
-    test = stats.ttest_1samp(values, 0.0)
+        return Interval(mean, mean, mean, n, float(mean == null))
+    test = stats.ttest_1samp(values, null)
     low, high = map(float, test.confidence_interval(0.95))
     return Interval(mean, low, high, n, float(test.pvalue))
 

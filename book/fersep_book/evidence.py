@@ -1,14 +1,14 @@
-"""From an experiment to its paired runs: recorded in results/, or trained here.
+"""From an experiment to its recorded runs, and from parameters to faces and settings.
 
 An experiment is a file in ``experiments/``. Its hash, the seal, stands in every result,
-so a result belongs to the text that was there before it. `load` reads the results,
-`train` makes the same runs from a chapter's parameters; both give an `Experiment`.
+so a result belongs to the text that was there before it. `load` reads the results as
+paired runs.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import cache, cached_property
 from itertools import product
@@ -19,7 +19,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from fersep import analysis, data, training
+from fersep import analysis, data
 from fersep.analysis import Interval
 from fersep.training import Settings, arrays
 from fersep.training.arrays import reference_losses
@@ -65,10 +65,6 @@ class Recording:
         counts = np.bincount(self.labels)
         return 100 * np.bincount(self.labels, self.right) / counts
 
-    def last(self, name: str) -> float:
-        """Return what an entry of the history was after the last epoch."""
-        return float(self.facts["history"][name][-1])
-
 
 @dataclass(frozen=True)
 class Experiment:
@@ -109,15 +105,6 @@ class Experiment:
     def values(self, arm: str, what: Callable[[Recording], float]) -> list[float]:
         """Return a number of each run of an arm."""
         return [what(run) for run in self.of(arm)]
-
-    def difference(
-        self, arm: str, base: str, what: Callable[[Recording], float]
-    ) -> Interval:
-        """Return how much a number differs from that of a base arm, over the seeds.
-
-        For what has no noise of single test images, like a similarity of centers.
-        """
-        return analysis.paired_test(self.values(base, what), self.values(arm, what))
 
     def gain(
         self,
@@ -225,38 +212,6 @@ def outdated(experiment: Experiment) -> list[str]:
         if not np.allclose(now, facts["reference"], rtol=1e-3, atol=1e-5):
             changed.append(arm)
     return changed
-
-
-def train(
-    name: str, parameters: Mapping[str, Any], arms: Sequence[str] = ()
-) -> Experiment:
-    """Train the arms of an experiment here, on a chapter's faces and at its scale.
-
-    Parameters
-    ----------
-    name : str
-    parameters : mapping
-        Of a chapter: ``data``, ``root``, what `Settings` knows, ``seed``, ``n_seeds``
-        and ``device``; the arms of the experiment change them.
-    arms : sequence of str
-        Some of the experiment's; all where it is empty.
-    """
-    plan = read_plan(name)
-    faces = dict(zip(data.SPLITS, load_faces(parameters), strict=True))
-    seeds = range(parameters["seed"], parameters["seed"] + parameters["n_seeds"])
-    runs: dict[str, dict[int, Recording]] = {}
-    for arm in arms or plan["arms"]:
-        changes = {k: v for k, v in plan["arms"][arm].items() if k in _SETTINGS}
-        for seed in seeds:
-            run = training.load_or_train(
-                faces["train"],
-                faces["validation"],
-                settings_of(parameters, **changes, seed=seed),
-                device=parameters["device"],
-            )
-            kept = arrays.collect_arrays(run, faces, features=True)
-            runs.setdefault(arm, {})[seed] = Recording(arrays.collect_facts(run), kept)
-    return Experiment("yours", plan | {"seeds": list(seeds)}, runs)
 
 
 _SETTINGS = {field.name for field in fields(Settings)}

@@ -16,10 +16,12 @@ from itertools import permutations
 from math import factorial
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy import stats
+from torch import Tensor
 
-from fersep import analysis
+from fersep import analysis, equations
 from fersep.analysis import Interval
 from fersep_book import evidence, verdicts
 from fersep_book.evidence import Experiment, Recording
@@ -34,19 +36,17 @@ FEWEST_IMAGES = 30
 
 def intra(run: Recording) -> float:
     """Mean cosine of the test features of a class and its true center, over classes."""
-    return float((_directions(run) * run.arrays["test_means"]).sum(1).mean())
+    means = torch.tensor(run.arrays["test_means"]).double()
+    return float((_directions(run) * means).sum(1).mean())
 
 
 def inter(run: Recording) -> float:
     """Mean cosine of pairs of true centers after the last epoch."""
-    unit = _directions(run)
-    s = len(unit)
-    return float(((unit.sum(0) ** 2).sum() - s) / (s * (s - 1)))
+    return 2 * equations.mean_pair_similarity(_directions(run)).item() - 1
 
 
-def _directions(run: Recording) -> NDArray[np.float64]:
-    true = run.arrays["true"][-1].astype(float)
-    return np.asarray(true / np.linalg.norm(true, axis=1, keepdims=True))
+def _directions(run: Recording) -> Tensor:
+    return equations.unit(torch.tensor(run.arrays["true"][-1]).double())[0]
 
 
 def calibration_error(run: Recording, bins: int = 15) -> float:
@@ -62,24 +62,17 @@ def calibration_error(run: Recording, bins: int = 15) -> float:
     return float(100 * sum(gaps) / len(sure))
 
 
-def _over_seeds(values: list[float], null: float) -> Interval:
-    """Return Student's interval of values, one a seed, and the p-value of ``null``."""
-    found = analysis.mean_interval([value - null for value in values])
-    low, high = found.low + null, found.high + null
-    return Interval(found.mean + null, low, high, found.n, found.p_value)
-
-
 def _change(what: Callable[[Recording], float]) -> Measure:
     def measure(found: Experiment, arm: str, null: float) -> Interval:
         pairs = zip(found.values(arm, what), found.values(BASE, what), strict=True)
-        return _over_seeds([new - old for new, old in pairs], null)
+        return analysis.mean_interval([new - old for new, old in pairs], null)
 
     return measure
 
 
 def _level(what: Callable[[Recording], float]) -> Measure:
     def measure(found: Experiment, arm: str, null: float) -> Interval:
-        return _over_seeds(found.values(arm, what), null)
+        return analysis.mean_interval(found.values(arm, what), null)
 
     return measure
 

@@ -79,12 +79,6 @@ def _shorten(array: Any) -> NDArray[Any]:
     return np.asarray(tensor.numpy().astype(kind))
 
 
-def collect_facts(run: Run) -> dict[str, Any]:
-    """Return what is said of a run in words and single numbers."""
-    facts = {name: getattr(run, name) for name in ("data", "history", "seconds")}
-    return facts | {"settings": asdict(run.settings), "provenance": run.provenance}
-
-
 def save_arrays(
     path: str | Path, run: Run, arrays: Arrays, note: Mapping[str, str]
 ) -> None:
@@ -93,8 +87,9 @@ def save_arrays(
     The facts are JSON: settings, data, history, seconds, provenance, a note, and the
     losses of `reference_losses`.
     """
-    facts = collect_facts(run) | {"note": dict(note)}
-    facts["reference"] = reference_losses(run.settings)
+    facts = {name: getattr(run, name) for name in ("data", "history", "seconds")}
+    facts |= {"settings": asdict(run.settings), "provenance": run.provenance}
+    facts |= {"note": dict(note), "reference": reference_losses(run.settings)}
     content: Any = {"facts": np.array(json.dumps(facts, allow_nan=False)), **arrays}
     with storage.whole_file(path) as part, part.open("wb") as file:
         np.savez_compressed(file, **content)
