@@ -114,7 +114,7 @@ def foretold(
         parts.note(axes, name, place, (8, -9), color=color, fontsize=9)
     axes.set(xlabel="foretold by the balance of pull and push", ylabel="observed")
     axes.set(xlim=(-1.08, 1.08), ylim=(-1.08, 1.08), aspect="equal")
-    parts.finding(figure, "The balance foretells every center")
+    parts.finding(figure, "Each center, foretold and observed")
     told = parts.say("{} {:.2f} and {:.2f}", classes, x.mean(0), y.mean(0))
     return figure, (
         "Cosine of learned and true center of each class, foretold and observed, means "
