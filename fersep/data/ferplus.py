@@ -37,8 +37,9 @@ REASONS = {
 
 def list_images(name: str, root: Path) -> Listing:
     """Find the images with the votes on them, in the tables or in the folders."""
-    if (root / TABLE).is_file() or (root / "fer2013" / TABLE).is_file():
-        return _list_tables(root)
+    places = (root / TABLE, root / "fer2013" / TABLE)
+    if votes := next(filter(Path.is_file, places), None):
+        return _list_tables(root, votes)
     skipped: Skipped = defaultdict(list)
     photos: list[Photo] = []
     for place in sorted(root.iterdir()):
@@ -55,14 +56,13 @@ def list_images(name: str, root: Path) -> Listing:
     return Listing(photos, skipped, nothing, "give the folder that holds one of them")
 
 
-def _list_tables(root: Path) -> Listing:
+def _list_tables(root: Path, own: Path) -> Listing:
     table = fer2013.find_table(root)
     if table is None:
         raise DataError(
             f"{root} has the votes of FER+ without images; put "
             f"{' or '.join(fer2013.TABLES)} beside {TABLE}"
         )
-    own = next(p for p in (root / TABLE, root / "fer2013" / TABLE) if p.is_file())
     listing = fer2013.list_rows(root, table)
     by_row = {photo.name: photo for photo in listing.photos}
     photos = []

@@ -20,6 +20,7 @@ _SPLIT = re.compile(
         "|".join(sorted(_FILLERS, key=len, reverse=True)),
     )
 )
+_NOBODY = _FILLERS.union(NAMES["nobody"], _SPLITS)
 _PEOPLE = [re.compile(pattern, re.IGNORECASE) for pattern in NAMES["people"]]
 
 
@@ -56,6 +57,7 @@ def _classes(kind: str) -> dict[str, str]:
     }
 
 
+@cache
 def is_contempt(name: str) -> bool:
     """Say whether a word means contempt, which is not one of the paper's classes."""
     return " ".join(_words(name)) in {" ".join(_words(w)) for w in NAMES["contempt"]}
@@ -150,8 +152,7 @@ def person_of(name: str) -> str:
     for pattern in _PEOPLE:
         if found := pattern.fullmatch(stem):
             words = _words(found[1])
-            nobody = _FILLERS.union(NAMES["nobody"], _SPLITS)
-            if not words or any(w not in nobody and not class_of(w) for w in words):
+            if not words or any(w not in _NOBODY and not class_of(w) for w in words):
                 return found[1].lower()
     return ""
 
