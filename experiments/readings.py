@@ -4,8 +4,8 @@
 
 FOLDER holds fer2013.csv and fer2013new.csv, row by row the same images. Writes
 results/fer2013-readings.npz with, in the order of the test images, ``labels`` (n,),
-``votes`` (n, 10) over `EMOTIONS`, and ``copied`` (n,): the same pixels also stand in
-another split. No image is kept.
+``votes`` (n, 10) in the order of `fersep.data.ferplus.COLUMNS`, and ``copied`` (n,):
+the same pixels also stand in another split. No image is kept.
 """
 
 import csv
@@ -14,16 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
+from fersep.data import BASIC_CLASSES
+from fersep.data.fer2013 import CODES
 from fersep.storage import whole_file
-
-#: Columns of the votes.
-EMOTIONS = (
-    "neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear",
-    "contempt", "unknown", "NF",
-)  # fmt: skip
-
-#: FER2013's codes 0 to 6 as class numbers of this library.
-CLASSES = np.array([5, 6, 4, 1, 2, 3, 0])
 
 
 def read_folder(folder: Path) -> dict[str, np.ndarray]:
@@ -32,13 +25,15 @@ def read_folder(folder: Path) -> dict[str, np.ndarray]:
     with open(folder / "fer2013.csv", newline="") as images:
         rows = [(r["emotion"], r["pixels"], r["Usage"]) for r in csv.DictReader(images)]
     with open(folder / "fer2013new.csv", newline="") as votes:
-        counts = [[int(r[e]) for e in EMOTIONS] for r in csv.DictReader(votes)]
+        next(votes)
+        counts = [[int(n) for n in row[2:]] for row in csv.reader(votes)]
     if len(rows) != len(counts):
         raise ValueError(f"{folder}: fer2013.csv and fer2013new.csv differ in length")
+    classes = {n: BASIC_CLASSES.index(code) for n, code in CODES.items()}
     test = [i for i, row in enumerate(rows) if row[2] == "PrivateTest"]
     others = {pixels for _, pixels, usage in rows if usage != "PrivateTest"}
     return {
-        "labels": CLASSES[[int(rows[i][0]) for i in test]].astype("u1"),
+        "labels": np.array([classes[int(rows[i][0])] for i in test], "u1"),
         "votes": np.array([counts[i] for i in test], "u1"),
         "copied": np.array([rows[i][1] in others for i in test]),
     }
