@@ -8,6 +8,7 @@ globalThis.liveStage = (() => {
   const toward = (degrees) => [Math.cos(degrees / TURN), Math.sin(degrees / TURN)];
   const two = (value) => value.toFixed(2).replace(/^-(0\.00)$/, "$1").replace("-", "−");
   const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const inNotebook = document.querySelector(".jp-Notebook, .notebook-container") !== null;
   const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 
   const DRAWN = ["svg", "g", "path", "circle", "text"];
@@ -109,6 +110,31 @@ globalThis.liveStage = (() => {
     board(...given) {
       return new Board(this.row, ...given);
     }
+    // A curve of what has happened so far, newest at the right.
+    memory(words, low, high, floor = null) {
+      const board = this.board([0, 1, low - 0.08 * (high - low), high], 300, 220);
+      const grid = board.path("grid");
+      const [curve, dot] = [board.path("curve"), board.path("dot")];
+      const number = board.text("end", [0, 0]);
+      board.text("name", [0.03, high - 0.07 * (high - low)], words);
+      grid(board.line([[0, low], [1, low]]), board.line([[0, low], [0, high]]));
+      if (floor !== null) {
+        board.path("floor")(board.line([[0, floor], [1, floor]]));
+        board.text("small", [0.03, floor - 0.07 * (high - low)], `floor ${two(floor)}`);
+      }
+      let past = [];
+      const show = (value) => {
+        if (past[past.length - 1] !== value) past = [...past.slice(-199), value];
+        const points = past.map((v, k) => [0.95 - (past.length - 1 - k) / 220, v]);
+        curve(board.line(points));
+        dot(board.mark("o", [0.95, value]));
+        const [x, y] = board.at([0.98, value]);
+        number.setAttribute("x", x);
+        number.setAttribute("y", y - 10);
+        number.textContent = two(value);
+      };
+      return { show, clear: () => (past = []) };
+    }
     enter(state) {
       this.pause?.();
       Object.assign(this.state, state);
@@ -123,7 +149,7 @@ globalThis.liveStage = (() => {
       });
       clearTimeout(this.quiet);
       this.quiet = setTimeout(() => {
-        history.replaceState(history.state, "", this.address());
+        if (!inNotebook) history.replaceState(history.state, "", this.address());
         this.spoken.textContent = this.said.textContent;
       }, 500);
     }
@@ -268,5 +294,14 @@ globalThis.liveStage = (() => {
     }
   }
 
-  return { Stage, Board, toward, angle, two, clamp, TURN, CLASSES };
+  // Bring the figures of a name to life; each script calls it once, in a notebook again.
+  function figure(name, draw) {
+    const waiting = `.fersep-live[data-figure="${name}"]:not([data-ready])`;
+    for (const host of document.querySelectorAll(waiting)) {
+      host.dataset.ready = "";
+      host.stage = new Stage(host, draw);
+    }
+  }
+
+  return { figure, toward, angle, two, clamp, TURN, CLASSES };
 })();

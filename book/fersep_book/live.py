@@ -1,8 +1,8 @@
 """Live figures: what a reader drags in the page, drawn by the scripts in `_static`.
 
-The book's pages load the scripts once. In Jupyter the output carries them along, so the
-same figure works there. Without scripts, and in print before they ran, a still picture
-stands in its place.
+A page of the book loads the script of each of its figures. In Jupyter the output
+carries the scripts along, so the same figure works there. Without scripts, and in print
+before they ran, a still picture stands in its place.
 """
 
 import base64
@@ -20,15 +20,17 @@ from fersep_book import ROOT
 from fersep_book.figures.style import png
 
 STATIC = ROOT / "book" / "_static"
-SCRIPTS = ("equations.js", "stage.js", "live.js")
+#: What every figure needs; a page of the book loads it once.
+SHARED = ("equations.js", "stage.js")
 
 
 class _Words(NamedTuple):
-    """What to look for, something to try, and what comes of it."""
+    """What to look for, something to try, what comes of it, and the scripts."""
 
     look: str
     attempt: str
     answer: str
+    scripts: Sequence[str]
 
 
 WORDS = {
@@ -39,6 +41,7 @@ WORDS = {
         "Try this: lay all centers on one another. What do the arrows do?",
         "The features still feel their pull, but the push between centers is zero: it "
         "has no direction. Move one center a little, and the push returns.",
+        ["signature"],
     ),
     "vectors": _Words(
         "Drag the two vectors. Look for where the curve is steep and where it is flat.",
@@ -46,6 +49,7 @@ WORDS = {
         "does Eq. 1 change more?",
         "At 90 degrees, where the cosine is steepest. Near 0 and near 180 degrees a "
         "turn hardly counts, and a change of length never does.",
+        ["pair"],
     ),
     "resultant": _Words(
         "Drag the centers. The thick arrow is the sum of their directions, divided by "
@@ -54,6 +58,7 @@ WORDS = {
         "floor?",
         "Yes. The sum is zero, and L_inter is as low as for the even spread, although "
         "two pairs of classes share a direction.",
+        ["resultant"],
     ),
     "push": _Words(
         "Drag the feature (●) and its center (△). The thick arrow is the push, minus "
@@ -62,6 +67,7 @@ WORDS = {
         "Try this: put the feature exactly opposite its center and let it go.",
         "At 180 degrees the loss is 1, the highest there is, and the push is zero: the "
         "feature rests. Beside that line it turns all the way to its center.",
+        ["pair"],
     ),
     "rules": _Words(
         "Seven classes with features at right angles, and a batch with the counts "
@@ -75,6 +81,7 @@ WORDS = {
         "factor 1 / (1 + n) makes all pulls nearly alike, so no class lags much and "
         "none comes very near. Under the mean rule the pull is so strong that nothing "
         "lags.",
+        ["rules"],
     ),
     "toy": _Words(
         "The run of this chapter, trained in this page: every change trains it anew, "
@@ -84,6 +91,7 @@ WORDS = {
         "With λ = 0 the points hear the softmax loss alone, and classes may share a "
         "direction. A large λ gives every class a thin ray of its own, and the cosine "
         "of different classes falls.",
+        ["toy"],
     ),
 }
 
@@ -111,24 +119,26 @@ def show(
 
     if name not in WORDS:
         raise ValueError(f"no live figure {name!r}; there are {', '.join(WORDS)}")
-    words = _Words(*map(_marked_up, WORDS[name]))
+    look, attempt, answer = map(_marked_up, WORDS[name][:3])
+    scripts = [f"live/{script}.js" for script in WORDS[name].scripts]
     picture = base64.b64encode(png(still[0], dpi=100)).decode()
     # A text in the data must not end the element that holds it.
     values = json.dumps(data or {}).replace("</", "<\\/")
     lines = [
         f'<figure class="fersep-live" id="live-{name}" data-figure="{name}">',
-        f"<p>{words.look}</p>",
+        f"<p>{look}</p>",
         f'<div class="still"><img alt="{html.escape(still[1])}" '
         f'src="data:image/png;base64,{picture}"></div>',
         '<div class="stage"></div>',
-        f"<details><summary>{words.attempt}</summary><p>{words.answer}</p></details>",
+        f"<details><summary>{attempt}</summary><p>{answer}</p></details>",
         f'<script type="application/json">{values}</script></figure>',
     ]
-    if os.environ.get("FERSEP_STATIC") != "1":
+    if os.environ.get("FERSEP_STATIC") == "1":
+        lines += [f'<script defer src="../_static/{s}"></script>' for s in scripts]
+    else:
         lines += [f"<style>{(STATIC / 'live.css').read_text('utf-8')}</style>"]
-        lines += [
-            f"<script>{(STATIC / s).read_text('utf-8')}</script>" for s in SCRIPTS
-        ]
+        texts = ((STATIC / s).read_text("utf-8") for s in (*SHARED, *scripts))
+        lines += [f"<script>{text}</script>" for text in texts]
     display(HTML("\n".join(lines)))
 
 

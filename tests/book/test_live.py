@@ -206,7 +206,9 @@ def test_the_toy_with_center_loss_is_the_librarys(view, toy):
 @pytest.fixture(scope="module")
 def page_file(toy, tmp_path_factory):
     """Two pages with all figures: scripts beside it, as in the book, and inside."""
-    folder = tmp_path_factory.mktemp("live")
+    folder = tmp_path_factory.mktemp("live") / "book"
+    folder.mkdir()
+    (folder.parent / "_static").symlink_to(live.STATIC)
     still = Figure(figsize=(2, 1)), "A picture for a page without scripts."
     angles = torch.tensor([0.4, 0.9, 1.4, 1.9, 2.0, 2.6])
     features = torch.stack([angles.cos(), angles.sin()], 1)
@@ -236,7 +238,7 @@ def page_file(toy, tmp_path_factory):
         },
     }
     links = f'<link rel="stylesheet" href="{(live.STATIC / "live.css").as_uri()}">'
-    for script in live.SCRIPTS:
+    for script in live.SHARED:
         links += f'<script defer src="{(live.STATIC / script).as_uri()}"></script>'
     for kind, head in (("1", links), ("0", "")):
         shown = []
