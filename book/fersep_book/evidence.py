@@ -1,8 +1,8 @@
 """From an experiment to its recorded runs, and from parameters to faces and settings.
 
 An experiment is a file in ``experiments/``. Its hash, the seal, stands in every result,
-so a result belongs to the text that was there before it. `load` reads the results as
-paired runs.
+so a result belongs to the text that was there before it. `load` reads the results,
+`train` makes the same arms with a reader's own faces; both give paired runs.
 """
 
 from __future__ import annotations
@@ -19,13 +19,17 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from fersep import analysis, data
+from fersep import analysis, data, training
 from fersep.analysis import Interval
 from fersep.training import Settings, arrays
 from fersep.training.arrays import reference_losses
 from fersep_book import ROOT, records
 
 Array = NDArray[Any]
+
+
+#: Arm of an experiment that has one for each rule of the centers -> words.
+RULES = {"exact": "exact gradient", "published": "as printed", "mean": "mean rule"}
 
 
 @dataclass(frozen=True)
@@ -135,6 +139,8 @@ class Experiment:
         labels = self.of(base)[0].labels
         kept = np.ones(len(labels), bool) if images is None else images
         strata = labels[kept] if by_class else None
+        if len(values) == 1:
+            return analysis.mean_interval([_mean(values[0][kept], strata)])
         return analysis.two_way_interval(np.array(values)[:, kept], strata, **rule)
 
     def source(self) -> str:
@@ -143,15 +149,24 @@ class Experiment:
             return f"Experiment {self.name} · no seed is recorded yet"
         some = next(iter(next(iter(self.runs.values())).values()))
         settings, made = some.facts["settings"], some.facts["provenance"]
-        planned = len(self.plan["seeds"])
-        seeds = f"{len(self.seeds)} seeds" + ("" if self.complete else f" of {planned}")
+        judged = "test" if "test_labels" in some.arrays else "validation"
+        images = len(some.arrays[f"{judged}_labels"])
+        planned, n = len(self.plan["seeds"]), len(self.seeds)
+        seeds = "one seed" if n == 1 else f"{n} seeds"
+        seeds += "" if self.complete else f" of {planned}"
         return (
             f"Experiment {self.name} · {some.facts['data']['name']}, "
-            f"{some.facts['data']['count']:,} training and {len(some.labels):,} test "
-            f"images · {settings['arch']}, width {settings['width']} · "
+            f"{some.facts['data']['count']:,} training and {images:,} {judged} images "
+            f"· {settings['arch']}, width {settings['width']} · "
             f"{len(self.runs)} arms × {seeds} · {settings['epochs']} epochs · "
             f"{made['device']}, {made['precision']}"
         )
+
+
+def _mean(values: Array, strata: Array | None) -> float:
+    if strata is None:
+        return float(values.mean())
+    return float(np.mean([values[strata == name].mean() for name in set(strata)]))
 
 
 def read_plan(name: str, root: Path | None = None) -> dict[str, Any]:
@@ -197,6 +212,41 @@ def load(name: str, root: Path | None = None) -> Experiment:
     seeds = [s for s in plan["seeds"] if all(s in runs.get(arm, {}) for arm in arms)]
     paired = {arm: {s: runs[arm][s] for s in seeds} for arm in arms if seeds}
     return Experiment(name, plan, paired)
+
+
+def shown(name: str, parameters: Mapping[str, Any]) -> dict[str, Experiment]:
+    """Return what a chapter shows: "recorded" runs, and before them "yours".
+
+    Yours are the same arms, trained here on the faces that the chapter's parameter
+    ``data`` names; there are none where it is empty.
+    """
+    yours = {"yours": train(name, parameters)} if parameters["data"] else {}
+    return yours | {"recorded": load(name)}
+
+
+def train(name: str, parameters: Mapping[str, Any]) -> Experiment:
+    """Train the arms of an experiment here, on the faces and at the scale of a chapter.
+
+    An arm gives its rule of the centers, and λ = 0 where it is softmax alone; all else
+    is the chapter's: ``data``, ``root``, what `Settings` knows, ``seed``, ``n_seeds``
+    and ``device``.
+    """
+    plan = read_plan(name)
+    faces = dict(zip(data.SPLITS, load_faces(parameters), strict=True))
+    seeds = range(parameters["seed"], parameters["seed"] + parameters["n_seeds"])
+    runs: dict[str, dict[int, Recording]] = {arm: {} for arm in plan["arms"]}
+    for seed, (arm, its) in product(seeds, plan["arms"].items()):
+        changes = {"rule": its.get("rule", "exact"), "seed": seed}
+        changes |= {"lam": 0.0} if its["lam"] == 0 else {}
+        run = training.load_or_train(
+            faces["train"],
+            faces["validation"],
+            settings_of(parameters, **changes),
+            device=parameters["device"],
+        )
+        kept = arrays.collect_arrays(run, faces, features=True)
+        runs[arm][seed] = Recording(arrays.collect_facts(run), kept)
+    return Experiment("of your own", plan | {"seeds": list(seeds)}, runs)
 
 
 def outdated(experiment: Experiment) -> list[str]:

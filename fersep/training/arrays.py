@@ -42,7 +42,8 @@ def collect_arrays(
     -------
     dict of str to array
         ``learned`` and ``true`` centers (epochs, s, d); of each split ``NAME_means``
-        (s, d), the mean directions of the features of each class; of those unseen
+        (s, d), the mean directions of the features of each class, NaN without an
+        image; of those unseen
         ``NAME_logits`` (n, s) and ``NAME_labels`` (n,); of other sets ``NAME_labels``
         and ``NAME_predictions``; ``test_purity``, the share of neighbors of one class
         among the directions of the test features; ``test_features`` (n, d).
@@ -87,12 +88,17 @@ def save_arrays(
     The facts are JSON: settings, data, history, seconds, provenance, a note, and the
     losses of `reference_losses`.
     """
-    facts = {name: getattr(run, name) for name in ("data", "history", "seconds")}
-    facts |= {"settings": asdict(run.settings), "provenance": run.provenance}
+    facts = collect_facts(run)
     facts |= {"note": dict(note), "reference": reference_losses(run.settings)}
     content: Any = {"facts": np.array(json.dumps(facts, allow_nan=False)), **arrays}
     with storage.whole_file(path) as part, part.open("wb") as file:
         np.savez_compressed(file, **content)
+
+
+def collect_facts(run: Run) -> dict[str, Any]:
+    """Return a run's settings, data, history, seconds and provenance."""
+    facts = {name: getattr(run, name) for name in ("data", "history", "seconds")}
+    return facts | {"settings": asdict(run.settings), "provenance": run.provenance}
 
 
 def load_facts(path: str | Path) -> dict[str, Any]:

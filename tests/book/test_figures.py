@@ -132,7 +132,7 @@ CASES = {
     ),
     "1 and 5: float16 100% and": lambda: F.frozen_share([1, 5], {"float16": [1, 0.5]}),
     "their centers 1.00, of different": lambda: F.toy_panels({"end": TOY}),
-    "a rises in 1 of 2, mean +0.05 (-1.86 to +1.96)": lambda: F.toy_pairs(
+    "a rises in 1 of 2, mean +0.05 (−1.86 to +1.96)": lambda: F.toy_pairs(
         {"a": [(0.5, 0.7), (0.6, 0.5)]}, [gap(0.2, -0.1)]
     ),
     "one 0.500 on a feature and two 0.100 on a center": lambda: F.toy_step(
@@ -144,12 +144,6 @@ CASES = {
     ),
     "one: B 85 and A 51. two: B 7 and A untested": lambda: F.class_recalls(
         "AB", [1, 9], {"one": [[50, 80], [52, 90]], "two": [[np.nan, 7]]}
-    ),
-    "A 0.90, intra mean 0.85 and inter mean 0.10": lambda: F.similarity_row(
-        "A",
-        [[0.9, 0.85, 0.1]],
-        [[1, 1, 0]] * 2,
-        {n: [1] * 3 for n in figures.BOTH_LOSSES},
     ),
     "HA from 0.10 to 0.90 and FE from -0.20 to 0.80": lambda: F.convergence(
         ["HA", "FE"], [[0.1, -0.2], [0.9, 0.8]], [0.5, 0.5], [0.9, 0.9]
@@ -163,14 +157,11 @@ CASES = {
     ),
     "NE 90, HA 94 and SA 40; most often NE is taken for HA": lambda: confusion(),
     "a: percent right A 100": lambda: F.confusions({"a": np.eye(11) * 40}, "A" * 11),
-    "A 80 and B 70": lambda: F.recall_by_size(
-        {"a": ("AB", [9, 5], [80, 70], ([8, 4], [90, 60])), "b": ("A", [9], [8], None)}
-    ),
     "NE 0.90 and 0.80": lambda: F.foretold(["NE"], [[0.9]], [[0.8]]),
-    "67 percent are": lambda: F.redrawn_gains([0.1, 0.5, 0.9], [0.4, 0.04, 0.01], 0.5),
-    "0.25 points need 13 pairs": lambda: F.seeds_needed(0.4, 0.25, 5),
-    "0.25 points need more than 40 pairs": lambda: F.seeds_needed(4.0, 0.25, 1),
-    "a, x +0.10 (-0.10 to +0.30)": lambda: F.interval_groups(
+    "Seeds and test images: 2 pairs 0.90": lambda: F.half_widths(
+        [[2, 0.5, 0.9], [3, 0.4, 0.8]], 0.25
+    ),
+    "a, x +0.10 (−0.10 to +0.30)": lambda: F.interval_groups(
         {"a": {"x": analysis.Interval(0.1, -0.1, 0.3, 4)}},
         "gain",
         margin=0.2,

@@ -83,7 +83,13 @@ def interval_words(interval: Any, form: str = ".2f") -> str:
     text = f"{interval.mean:{form}}"
     if np.isfinite(interval.low):
         text += f" ({interval.low:{form}} to {interval.high:{form}})"
-    return text
+    return text.replace("-", "−")
+
+
+def say_intervals(estimates: Mapping[str, Any], form: str = ".2f") -> str:
+    """List estimates by name, each as `interval_words` says it."""
+    words = [interval_words(each, form) for each in estimates.values()]
+    return say("{} {}", estimates, words)
 
 
 # Series and classes.
