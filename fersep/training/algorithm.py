@@ -130,6 +130,7 @@ def fit(
             bar.set_postfix(validation=f"{reached['validation_accuracy']:.1f} %")
     data: dict[str, Any] = {"name": train.name, "classes": list(train.classes)}
     data |= {"fingerprint": train.fingerprint, "count": len(train.labels)}
+    data["image_size"] = train.images.shape[-1]
     data["class_counts"] = torch.bincount(train.labels).tolist()
     origin = _describe_origin(settings, where, seen, sync_batch_norm)
     model, centers = model.cpu().eval(), loss.centers.cpu()
