@@ -1,6 +1,5 @@
 """The network of the paper's Fig. 2: images to features, features to logits."""
 
-import json
 import logging
 import pickle
 import zipfile
@@ -107,7 +106,7 @@ def expression_net(
     weights : str or path, optional
         None: random weights. "imagenet": torchvision's weights, downloaded once; the
         paper starts there. Else a file with a state dictionary, alone or in a
-        checkpoint, of `torch.save` or safetensors; what wrappers put before the names,
+        checkpoint, of `torch.save`; what wrappers put before the names,
         as ``module.``, does not count. No code in it is run. The last layer always
         starts at random. The logger ``fersep`` says what was loaded.
     feature_relu : bool
@@ -249,8 +248,6 @@ def _state_of(path: Path) -> dict[str, Tensor]:
             f"weights must be None, 'imagenet' or a file; {path} is no file"
         )
     try:
-        if path.suffix == ".safetensors":
-            return _read_safetensors(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a broken archive can raise anything
         if isinstance(error, pickle.UnpicklingError) and zipfile.is_zipfile(path):
@@ -261,7 +258,8 @@ def _state_of(path: Path) -> dict[str, Tensor]:
             ) from None
         raise ValueError(
             f"weights {path} cannot be read ({type(error).__name__}); give a file that "
-            "torch.save wrote, or a .safetensors"
+            "torch.save wrote; of a .safetensors, torch.save(load_file(FILE), OTHER) "
+            "makes one, with load_file of safetensors.torch"
         ) from None
     for key in ("state_dict", "model_state_dict", "model", "net", "network"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
@@ -273,19 +271,3 @@ def _state_of(path: Path) -> dict[str, Tensor]:
             f"weights {path} holds no state dictionary; save model.state_dict() there"
         )
     return tensors
-
-
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
-    """Read the tensors behind a JSON header that tells type, shape and place."""
-    raw = path.read_bytes()
-    start = 8 + int.from_bytes(raw[:8], "little")
-    kinds = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
-    kinds |= {"F64": torch.float64, "I64": torch.int64}
-    return {
-        name: torch.frombuffer(
-            bytearray(raw[slice(*(start + i for i in each["data_offsets"]))]),
-            dtype=kinds[each["dtype"]],
-        ).reshape(each["shape"])
-        for name, each in json.loads(raw[8:start]).items()
-        if name != "__metadata__"
-    }

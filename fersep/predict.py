@@ -36,30 +36,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("images", nargs="+", help="files with one face each")
     parser.add_argument("--run", required=True, help="a folder of fersep train --out")
-    side = "side in pixels, that of the training (default: %(default)s)"
-    parser.add_argument("--image-size", type=int, default=48, help=side)
     parser.add_argument("--json", action="store_true", help="for machines")
 
 
 def run(order: argparse.Namespace) -> int:
     """Print what the network sees; ValueError for what is no picture or no run."""
-    rows = predict(order.images, Run.load(order.run), order.image_size)
+    rows = predict(order.images, Run.load(order.run))
     print(json.dumps(rows, indent=1) if order.json else write(rows))
     return 0
 
 
-def predict(
-    images: Sequence[str | Path], run: Run, image_size: int = 48
-) -> list[dict[str, Any]]:
+def predict(images: Sequence[str | Path], run: Run) -> list[dict[str, Any]]:
     """Return what a run makes of image files.
 
     Parameters
     ----------
     images : sequence of path
-        One face each, cut as in the training.
+        One face each, cut as in the training; they are brought to its size.
     run : Run
-    image_size : int
-        Side in pixels, that of the training.
 
     Returns
     -------
@@ -75,7 +69,7 @@ def predict(
     """
     faces = []
     for path in map(Path, images):
-        face = read_image(path, image_size)
+        face = read_image(path, run.data.get("image_size", 48))
         if face is None:
             why = "cannot be read as an image" if path.is_file() else "is no file"
             raise ValueError(
@@ -102,13 +96,12 @@ def write(rows: Sequence[dict[str, Any]]) -> str:
     """Return the findings as text, with their limits below."""
     blocks = []
     for row in rows:
-        lines = [f"{row['image']}: looks most like {row['class']}"]
-        lines[0] += f"; the nearest center is that of {row['nearest']}"
-        lines += [f"  {'':12} probability  similarity to the center"]
-        order = sorted(row["probability"], key=lambda c: -row["probability"][c])
-        lines += [
-            f"  {c:12} {100 * row['probability'][c]:9.1f} %  {row['similarity'][c]:.3f}"
-            for c in order
+        lines = [
+            f"{row['image']}: looks most like {row['class']}; the nearest center is "
+            f"that of {row['nearest']}",
+            f"  {'':12} probability  similarity to the center",
         ]
+        for c, p in sorted(row["probability"].items(), key=lambda item: -item[1]):
+            lines.append(f"  {c:12} {100 * p:9.1f} %  {row['similarity'][c]:.3f}")
         blocks.append("\n".join(lines))
     return "\n\n".join([*blocks, LIMITS])

@@ -27,8 +27,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of ``python -m fersep data``."""
     photographs = [name for name in NAMES if not is_rendered(name)]
     actions = parser.add_subparsers(dest="action", required=True)
-    every = actions.add_parser("list", help="the data sets and how to get them")
-    every.add_argument("--json", action="store_true", help="for machines")
+    actions.add_parser("list", help="the data sets and how to get them")
     one = actions.add_parser("check", help="count a folder; status 1 if not usable")
     one.add_argument("name", help=f"one of {', '.join(photographs)}")
     one.add_argument("root", help="the folder that holds the files")
@@ -41,8 +40,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(order: Namespace) -> int:
     """Run one of the commands and return the exit status."""
     if order.action == "list":
-        rows = describe_all()
-        print(json.dumps(rows, indent=1) if order.json else write_list(rows))
+        print(write_list())
         return 0
     if order.action == "get":
         new = get(order.name, order.root)
@@ -63,47 +61,31 @@ def run(order: Namespace) -> int:
     return 0 if facts["usable"] else 1
 
 
-def describe_all() -> list[dict[str, Any]]:
-    """Return what is known of each data set, before any folder is given."""
-    rows = []
-    for name in NAMES:
-        classes = WORDS["compound" if name.endswith("compound") else "basic"]
-        way = f"python -m fersep data get {name} FOLDER"
-        rows.append(
-            {
-                "name": name,
-                "classes": None if name == "folder" else list(classes),
-                "published": PUBLISHED.get(name, {}),
-                "needs_root": not is_rendered(name),
-                "get": way if name in SOURCES else None,
-                "card": asdict(card(name)),
-            }
-        )
-    return rows
-
-
-def write_list(rows: list[dict[str, Any]]) -> str:
+def write_list() -> str:
     """Return the data sets as a table, and the card of each below it."""
     table = [["name", "classes", "images", "folder"]]
     cards: dict[str, list[str]] = {}
-    for row in rows:
-        sums = {split: sum(each.values()) for split, each in row["published"].items()}
+    for name in NAMES:
+        drawn, its = is_rendered(name), card(name)
+        published = PUBLISHED.get(name, {})
+        sums = {split: sum(each.values()) for split, each in published.items()}
         images = [f"{'' if k == 'all' else k + ' '}{n:,}" for k, n in sums.items()]
-        unknown = "as found" if row["needs_root"] else "drawn, as many as you ask for"
-        classes = str(len(row["classes"])) if row["classes"] else "yours"
-        root = "needed" if row["needs_root"] else "none"
-        table.append([row["name"], classes, ", ".join(images) or unknown, root])
-        its = row["card"]
+        unknown = "drawn, as many as you ask for" if drawn else "as found"
+        classes = len(WORDS["compound" if name.endswith("compound") else "basic"])
+        kinds = "yours" if name == "folder" else str(classes)
+        root = "none" if drawn else "needed"
+        table.append([name, kinds, ", ".join(images) or unknown, root])
+        way = f"python -m fersep data get {name} FOLDER"
         facts = {
-            "from": its["source"],
-            "license": its["license"],
-            "get it": row["get"],
-            "people": its["people"],
-            "consent": its["consent"],
-            "pages": "may be shown" if its["redistributable"] else "not to be shown",
+            "from": its.source,
+            "license": its.license,
+            "get it": way if name in SOURCES else "",
+            "people": its.people,
+            "consent": its.consent,
+            "pages": "may be shown" if its.redistributable else "not to be shown",
         }
         text = [_wrap(words, f"  {key:<8}") for key, words in facts.items() if words]
-        cards.setdefault("\n".join(text), []).append(row["name"])
+        cards.setdefault("\n".join(text), []).append(name)
     blocks = [f"{', '.join(names)}\n{text}" for text, names in cards.items()]
     return "\n\n".join([_align(table), *blocks])
 
@@ -136,6 +118,7 @@ def check(name: str, root: str) -> dict[str, Any]:
         "differences": _differences(found.counts, found.published),
         "skipped": found.skipped,
         "people": {"named": len(found.people), "images": found.people.total()},
+        "copies": found.copies,
         "on_both_sides": found.shared,
         # Unreadable images are named under skipped.
         "notes": [note for note in notes if note not in told],
@@ -181,6 +164,10 @@ def write_check(facts: dict[str, Any]) -> str:
             _align(table, right=True),
             _wrap(verdict),
             _write_people(facts["people"], total),
+            _wrap(
+                "Pixel by pixel, {repeat:,} images repeat an earlier one; {splits:,} "
+                "pictures stand in more than one split.".format(**facts["copies"])
+            ),
             _write_skipped(facts["skipped"]),
             *(_wrap(f"Note: {note}") for note in facts["notes"]),
             _wrap(usable),

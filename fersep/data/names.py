@@ -107,15 +107,17 @@ def raise_if_shifted(
 ) -> None:
     """Raise if the numbers of a table are not those of the data set.
 
-    That is so if numbers that are no codes come while codes are absent, or come often:
-    then what looks like a known code may mean something else, too. ``other`` are codes
-    of what is left out.
+    That is so if numbers that are no codes come while codes are absent, or come often,
+    or if all are there but counted from one more or less: then what looks like a known
+    code may mean something else, too. ``other`` are codes of what is left out.
     """
     numbers = Counter(read_code(label) for label in labels)
     del numbers[-1]
     unknown = set(numbers) - set(codes) - set(other)
+    absent = set(codes) - set(numbers)
     often = 10 * sum(numbers[n] for n in unknown) > numbers.total()
-    if unknown and (often or set(codes) - set(numbers)):
+    moved = any({code + by for code in codes} <= set(numbers) for by in (-1, 1))
+    if (unknown and (often or absent)) or (absent and moved):
         found, known = (", ".join(map(str, sorted(n))) for n in (numbers, codes))
         raise DataError(
             f"the labels are {found[:60]}, those of {name} are {known}: they may be "

@@ -1,5 +1,6 @@
 """A set of photographs, opened: as a whole, in splits, or counted."""
 
+import hashlib
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -79,6 +80,18 @@ class Photographs:
     def shared(self) -> list[str]:
         """Groups on both sides of the given splits."""
         return shared_groups(self.given, self.groups) if self.given else []
+
+    @property
+    def copies(self) -> dict[str, int]:
+        """How many images ``repeat`` an earlier one, pixel by pixel.
+
+        And how many pictures stand in more than one of the given ``splits``.
+        """
+        pictures = [
+            hashlib.blake2b(image.tobytes()).hexdigest() for image in self.images
+        ]
+        across = shared_groups(self.given, pictures) if self.given else []
+        return {"repeat": len(pictures) - len({*pictures}), "splits": len(across)}
 
     def make_whole(self) -> Faces:
         """Return all images in one piece; every class keeps its number."""

@@ -79,13 +79,11 @@ def join_near_duplicates(images: Array, groups: Sequence[str]) -> list[str]:
 
 
 def _shrink(images: Array) -> Tensor:
-    parts = [
-        adaptive_avg_pool2d(
-            torch.from_numpy(np.array(images[i : i + 1000])).float().mean(1), SIDE
-        )
-        for i in range(0, len(images), 1000)
-    ]
-    return torch.cat(parts).flatten(1)
+    small = torch.empty(len(images), SIDE**2)
+    for i in range(0, len(images), 250):
+        few = torch.from_numpy(np.array(images[i : i + 250])).float().mean(1)
+        small[i : i + 250] = adaptive_avg_pool2d(few, SIDE).flatten(1)
+    return small
 
 
 def _find_pairs(small: Tensor) -> Array:
@@ -145,8 +143,8 @@ class _Cells:
             rows.append(i[i != j])
             others.append(j[i != j])
         i, j = np.concatenate(rows), np.concatenate(others)
-        for start in range(0, len(i), 4000):
-            yield i[start : start + 4000], j[start : start + 4000]
+        for start in range(0, len(i), 1000):
+            yield i[start : start + 1000], j[start : start + 1000]
 
 
 def _same(first: Tensor, second: Tensor) -> Array:

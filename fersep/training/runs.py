@@ -143,7 +143,7 @@ class Run:
     ----------
     settings : Settings
     data : dict
-        Name, classes and fingerprint of the training images.
+        Name, classes, size and fingerprint of the training images.
     model : ExpressionNet
         On the CPU, in evaluation mode.
     centers : Tensor, (s, d)

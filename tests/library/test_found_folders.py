@@ -108,13 +108,16 @@ def test_a_name_on_most_images_is_no_person(name, tmp_path):
 # RAF-DB, AffectNet, FER2013, FER+ -----------------------------------------------------
 
 
-def test_a_list_counted_from_0_is_refused(tmp_path):
-    for layout, says in (("raf_db_basic", "are 0, 1, 2, 3, 4, 5, 6, those of raf_db"),):
-        made = layouts.LAYOUTS[layout](tmp_path / layout)
-        made.rows = [f"{row[:-1]}{int(row[-1]) - 1}" for row in made.rows]
-        made.write()
-        with pytest.raises(DataError, match=says):
-            found(made.root, layout)
+def test_codes_counted_from_another_number_are_refused(tmp_path):
+    made = layouts.LAYOUTS["raf_db_basic"](tmp_path)
+    made.rows = [f"{row[:-1]}{int(row[-1]) - 1}" for row in made.rows]
+    made.write()
+    with pytest.raises(DataError, match="are 0, 1, 2, 3, 4, 5, 6, those of raf_db"):
+        found(made.root, made.name)
+    other = tmp_path / "affectnet"
+    fill(other, *(f"{s}/{k}" for s in ("train", "val") for k in range(1, 9)))
+    with pytest.raises(DataError, match="are 1, 2, 3, 4, 5, 6, 7, 8, those of affect"):
+        found(other, "affectnet")  # 8 is a code of its own there
 
 
 def test_counts_that_stand_at_other_classes_are_refused(tmp_path, monkeypatch):

@@ -30,7 +30,7 @@ def trained(tmp_path_factory):
 def test_it_says_what_the_network_gives(trained, capsys):
     folder, run, test = trained
     files = [str(folder / f"{i}.png") for i in range(3)]
-    order = ["predict", *files, "--run", str(folder / "run"), "--image-size", "32"]
+    order = ["predict", *files, "--run", str(folder / "run")]
     assert main([*order, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     features, logits = training.evaluate(run.model, test.images[:3])
