@@ -53,7 +53,7 @@ def code_key(*modules: str) -> str:
     digest = hashlib.sha256()
     for path in sorted(reached_files(modules)):
         text = path.read_text(encoding="utf-8")
-        bare = _read(text)[0] if path.suffix == ".py" else text
+        bare = _read(text, str(path))[0] if path.suffix == ".py" else text
         digest.update(f"{path.name}\0{bare}\0".encode())
     return digest.hexdigest()
 
@@ -76,25 +76,26 @@ def reached_files(modules: Iterable[str]) -> set[Path]:
         files = {f for p in places for f in (p / "__init__.py", p.with_suffix(".py"))}
         for path in files - found:
             if path.is_file():
-                _, imports, named = _read(path.read_text(encoding="utf-8"))
+                text = path.read_text(encoding="utf-8")
+                _, imports, named = _read(text, str(path))
                 beside = {path.parent / name for name in named}
                 found |= {path, *(file for file in beside if file.is_file())}
                 waiting += imports
     return found
 
 
-def imported_names(code: str) -> list[str]:
+def imported_names(code: str, place: str = "") -> list[str]:
     """Return every module that code may import, also one whose name is a string."""
-    return list(_read(code)[1])
+    return list(_read(code, place)[1])
 
 
 _WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 @cache
-def _read(code: str) -> tuple[str, list[str], list[str]]:
+def _read(code: str, place: str) -> tuple[str, list[str], list[str]]:
     """Return what counts of some code, the modules it imports, the files it names."""
-    tree = ast.parse(code)
+    tree = ast.parse(code, place)  # a syntax error names the place
     for node in ast.walk(tree):
         if isinstance(node, _WITH_DOCSTRING) and ast.get_docstring(node) is not None:
             del node.body[0]

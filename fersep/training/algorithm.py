@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,7 +55,7 @@ def fit(
     device : str
         "auto" (a GPU when there is one), "cpu" or "cuda".
     progress : bool
-        Show a progress bar over the epochs, in a terminal or a notebook.
+        Show a progress bar over the steps, in a terminal or a notebook.
     checkpoint_folder : str or path, optional
         Keep a checkpoint of each epoch there; the last two stay.
     resume : bool
@@ -105,10 +105,13 @@ def fit(
         generator.set_state(kept["generator"])
         history, begun = kept["history"], begun - kept["seconds"]
     network = processes.wrap_model(model, sync_batch_norm=sync_batch_norm)
-    bar = _make_bar(len(history.get("softmax_loss", [])), settings, progress)
-    with repeatable(), checkpoints.explain_failures(checkpoint_folder, settings, where):
-        for epoch in bar:
-            batches = seen.draw_epoch(settings.batch_size, generator)
+    done = len(history.get("softmax_loss", []))
+    steps = math.ceil(len(train.labels) / settings.batch_size)
+    bar = _make_bar(done * steps, settings.epochs * steps, settings, progress)
+    failing = checkpoints.explain_failures(checkpoint_folder, settings, where)
+    with bar, repeatable(), failing:
+        for epoch in range(done, settings.epochs):
+            batches = _count(seen.draw_epoch(settings.batch_size, generator), bar)
             means = train_epoch(
                 network, loss, optimizer, batches, settings, epoch, followers
             )
@@ -127,6 +130,7 @@ def fit(
                 content |= {"of": of, "generator": generator.get_state()}
                 content |= {"history": history, "seconds": time.perf_counter() - begun}
                 checkpoints.save(checkpoint_folder, epoch + 1, content)
+            bar.update((epoch + 1) * steps - bar.n)  # a last batch may be left out
             bar.set_postfix(validation=f"{reached['validation_accuracy']:.1f} %")
     data: dict[str, Any] = {"name": train.name, "classes": list(train.classes)}
     data |= {"fingerprint": train.fingerprint, "count": len(train.labels)}
@@ -291,19 +295,24 @@ def check_training_data(train: Faces) -> None:
         )
 
 
-def _make_bar(done: int, settings: Settings, wanted: bool) -> tqdm:
-    """Return a progress bar over the epochs, silent where nobody looks."""
+def _make_bar(done: int, steps: int, settings: Settings, wanted: bool) -> tqdm:
+    """Return a progress bar over the steps, silent where nobody looks."""
     kernel = type(sys.stdout).__module__.startswith("ipykernel")
     return tqdm(
-        range(done, settings.epochs),
         initial=done,
-        total=settings.epochs,
+        total=steps,
         desc=describe(settings),
         disable=not (wanted and (kernel or sys.stdout.isatty())),
         file=sys.stdout,
         leave=False,
         mininterval=5,
     )
+
+
+def _count(batches: Iterable[Any], bar: tqdm) -> Iterator[Any]:
+    for batch in batches:
+        yield batch
+        bar.update()
 
 
 def _describe_origin(
