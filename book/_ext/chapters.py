@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,10 @@ import papermill
 import yaml
 
 from fersep import provenance
+from fersep.storage import build_folder
 from fersep_book.records import fits
 
 PROFILES = ("smoke", "cpu", "gpu")
-IN_WORDS = {
-    "int": "a whole number",
-    "float": "a number",
-    "str": "text",
-    "bool": "true or false",
-}
 
 
 class BookError(Exception):
@@ -46,8 +42,8 @@ class Chapter:
 
     @property
     def executed(self) -> Path:
-        """The last good run."""
-        return self.root / "_build" / "executed" / f"{self.page}.ipynb"
+        """The last good run at the chosen scale; those at other scales stay."""
+        return build_folder() / "executed" / chosen_profile() / self.source.name
 
     @property
     def failed(self) -> Path:
@@ -57,11 +53,23 @@ class Chapter:
     @property
     def record(self) -> Path:
         """The record of the last good run."""
-        return self.root / "_build" / "records" / f"{self.name}.json"
+        return build_folder() / "records" / f"{self.name}.json"
 
     def read(self) -> nbformat.NotebookNode:
         """Read the committed notebook."""
-        return nbformat.read(self.source, as_version=4)
+        text, place = self.source.read_text("utf-8"), f"{self.page}.ipynb"
+        try:
+            json.loads(text)
+            return nbformat.reads(text, as_version=4)
+        except json.JSONDecodeError as error:
+            raise BookError(f"{place}, line {error.lineno}: {error.msg}.") from None
+        except Exception as error:
+            raise BookError(f"{place} is no notebook: {error!r}.") from None
+
+
+def chosen_profile() -> str:
+    """Return the profile named by FERSEP_PROFILE, else the smallest."""
+    return os.environ.get("FERSEP_PROFILE", PROFILES[0])
 
 
 def chapters(root: Path) -> list[Chapter]:
@@ -71,15 +79,26 @@ def chapters(root: Path) -> list[Chapter]:
     `chapters_reading_records` in `_config.yml` come last, in the order given
     there: each of them depends on the records of all that ran before it.
     """
-    config = yaml.safe_load((root / "_config.yml").read_text("utf-8"))
-    last = config["sphinx"]["config"].get("chapters_reading_records", [])
-    toc = yaml.safe_load((root / "_toc.yml").read_text("utf-8"))
-    found = [
-        Chapter(root, page, page in last)
-        for page in pages(toc)
-        if (root / f"{page}.ipynb").is_file()
-    ]
+    config = read_yaml(root, "_config.yml")["sphinx"]["config"]
+    last = config.get("chapters_reading_records", [])
+    found = []
+    for page in pages(read_yaml(root, "_toc.yml")):
+        if (root / f"{page}.ipynb").is_file():
+            found.append(Chapter(root, page, page in last))
+        elif not (root / f"{page}.md").is_file():
+            raise BookError(f"_toc.yml names {page}, and there is no such page.")
     return sorted(found, key=lambda c: last.index(c.page) if c.reads_records else -1)
+
+
+def read_yaml(root: Path, name: str) -> dict[str, Any]:
+    """Read a file that holds a mapping, or say in which line it does not."""
+    try:
+        return dict(yaml.safe_load((root / name).read_text("utf-8")) or {})
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1
+        raise BookError(f"{name}, line {line}: {error.problem}.") from None
+    except (ValueError, TypeError, yaml.YAMLError) as error:
+        raise BookError(f"{name} holds no names with values: {error}.") from None
 
 
 def numbered(page: str, number: int) -> str:
@@ -107,38 +126,31 @@ def has_tag(cell: nbformat.NotebookNode, tag: str) -> bool:
 
 def profile(root: Path, name: str) -> dict[str, dict[str, Any]]:
     """Read `book/profiles/NAME.yml` as {chapter: {parameter: value}} and check it."""
-    path = root / "book" / "profiles" / f"{name}.yml"
-    if not path.is_file():
+    if name not in PROFILES:
         raise BookError(
             f"There is no profile {name!r}; the profiles are {', '.join(PROFILES)}."
         )
-    values = yaml.safe_load(path.read_text("utf-8")) or {}
-    where = path.relative_to(root)
+    where = f"book/profiles/{name}.yml"
+    values = read_yaml(root, where)
     known = {chapter.name: chapter for chapter in chapters(root)}
     for chapter, parameters in values.items():
         if chapter not in known:
             raise BookError(f"{where}: there is no chapter {chapter!r} in _toc.yml.")
-        check_parameters(known[chapter], parameters or {}, str(where))
+        check_parameters(known[chapter], parameters or {}, where)
     return {chapter: parameters or {} for chapter, parameters in values.items()}
 
 
 def check_parameters(chapter: Chapter, values: dict[str, Any], where: str) -> None:
     """Refuse a parameter the chapter does not have, or of another type."""
-    declared = papermill.inspect_notebook(chapter.source)
+    chapter.read()  # which says what is wrong with a broken file
+    declared = papermill.inspect_notebook(chapter.source).items()
+    kinds = {name: about["inferred_type_name"] for name, about in declared}
     for name, value in values.items():
-        if name not in declared:
+        if name not in kinds or not fits(value, kinds[name]):
+            known = ", ".join(f"{name} ({kind})" for name, kind in kinds.items())
             raise BookError(
-                f"{where}: {chapter.name} has no parameter {name!r}; "
-                f"it has {', '.join(declared)}."
-            )
-        kind = declared[name]["inferred_type_name"]
-        if not fits(value, kind):
-            hint = ""
-            if kind == "float" and isinstance(value, str) and "e" in value.lower():
-                hint = " (YAML reads 1e-3 as text: write 0.001 or 1.0e-3)"
-            raise BookError(
-                f"{where}: {chapter.name} takes {name} as {IN_WORDS[kind]} ({kind}), "
-                f"not {value!r}{hint}."
+                f"{where}: {chapter.name} has no parameter {name!r} that can be "
+                f"{value!r}; it has {known}."
             )
 
 
@@ -150,8 +162,12 @@ def run_key(chapter: Chapter, parameters: dict[str, Any]) -> str:
     before it without their seconds. Prose and captions are not part of it: they
     are taken from the source when the page is made.
     """
-    cells = [cell for cell in chapter.read().cells if cell.cell_type == "code"]
-    imports = provenance.imported_names("\n".join(cell.source for cell in cells))
+    cells, imports = [], []
+    for number, cell in enumerate(chapter.read().cells, 1):
+        if cell.cell_type == "code":
+            cells.append(cell)
+            place = f"{chapter.page}.ipynb, cell {number}"
+            imports += provenance.imported_names(cell.source, place)
     lock = chapter.root / "requirements.lock"
     upstream = []
     if chapter.reads_records:

@@ -8,49 +8,42 @@ The environment variable FERSEP_PROFILE chooses the profile (smoke, cpu, gpu).
 """
 
 import argparse
-import hashlib
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-from chapters import BookError
-from pages import write_notebooks
-from runner import run_stale
+try:
+    from chapters import BookError
+    from pages import is_finished, write_notebooks
+    from runner import hold_build, no_space, run_stale
+
+    from fersep.storage import build_folder
+except SyntaxError as error:
+    sys.exit(f"{error.filename}, line {error.lineno}: {error.msg}.")
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def build_site(root: Path) -> None:
     """Build the HTML with Jupyter Book, unless nothing it is made from changed."""
-    stamp = root / "_build" / "site.key"
-    key = site_key(root)
-    first = root / "_build" / "html" / "index.html"
-    if not (first.is_file() and stamp.is_file() and stamp.read_text() == key):
-        stamp.unlink(missing_ok=True)
-        program = Path(sys.executable).with_name("jupyter-book")
+    build = build_folder()
+    if build.name != "_build":
+        raise BookError(f"FERSEP_BUILD must end in /_build, and {build} does not.")
+    if not is_finished(root):
+        # Not its script, which breaks where the folder was moved.
+        program = [sys.executable, "-c", "from jupyter_book.cli.main import *; main()"]
         print("Building the pages", flush=True)
         # Warnings come on the other stream and stay visible.
-        order = [str(program), "build", "-q", "."]
-        if subprocess.run(order, cwd=root, stdout=subprocess.DEVNULL).returncode:
-            raise BookError("The pages were not built; the reason stands above.")
-        stamp.write_text(key)
-    print(f"Open {first.relative_to(root)}")
-
-
-def site_key(root: Path) -> str:
-    """Return the key of everything the pages are made from."""
-    paths = [path for path in root.iterdir() if path.is_file()]
-    for folder in ("book", "fersep", "_build/executed"):
-        paths += [path for path in (root / folder).rglob("*") if path.is_file()]
-    digest = hashlib.sha256()
-    for path in sorted(paths):
-        name = path.relative_to(root)
-        # Caches of Python, Jupyter and ruff are no part of the site.
-        if not any(part.startswith((".", "__pycache__")) for part in name.parts):
-            digest.update(str(name).encode())
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
+        done = subprocess.run(
+            [*program, "build", "-q", ".", "--path-output", str(build.parent)],
+            cwd=root,
+            env={**os.environ, "FERSEP_CHAPTERS": "fresh"},
+            stdout=subprocess.DEVNULL,
+        )
+        if done.returncode:
+            raise BookError(f"The pages were not built; see above.{no_space()}")
+    print(f"Open {os.path.relpath(build / 'html' / 'index.html')}")
 
 
 def main() -> int:
@@ -63,19 +56,23 @@ def main() -> int:
     commands.add_parser("book", help="run stale chapters, then build the HTML")
     commands.add_parser("student", help="write the notebooks without solutions")
     order = parser.parse_args()
-    profile = os.environ.get("FERSEP_PROFILE", "smoke")
     try:
-        if order.command == "run":
-            run_stale(ROOT, profile, order.chapter, order.force)
-        elif order.command == "book":
-            run_stale(ROOT, profile)
-            build_site(ROOT)
-        else:
-            folder = ROOT / "_build" / "student"
+        if order.command == "student":
+            folder = build_folder() / "student"
             write_notebooks(ROOT, folder, students=True)
-            print(f"Notebooks without solutions: {folder.relative_to(ROOT)}")
+            print(f"Notebooks without solutions: {os.path.relpath(folder)}")
+            return 0
+        with hold_build():
+            if order.command == "run":
+                run_stale(ROOT, order.chapter, order.force)
+            else:
+                run_stale(ROOT)
+                build_site(ROOT)
     except BookError as error:
         print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}.{no_space()}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -1,14 +1,19 @@
 """Makes pages and notebooks from the chapters' sources and their runs."""
 
+import hashlib
+import json
 import re
 import sys
+from itertools import chain
 from pathlib import Path
 
 import nbformat
-from chapters import Chapter, chapters, has_tag, numbered
+from chapters import BookError, Chapter, chapters, has_tag, numbered, read_yaml
+from chapters import pages as named_pages
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
+from fersep.storage import build_folder, whole_file
 from fersep_book import editions
 from fersep_book.records import CHECKS_MIME, RECORD_MIME, badge
 
@@ -165,3 +170,43 @@ def write_notebooks(root: Path, folder: Path, *, students: bool = False) -> None
         if students:
             notebook = editions.for_students(notebook)
         nbformat.write(notebook, folder / chapter.source.name)
+
+
+def finished_site() -> dict[str, str]:
+    """Return what the pages were made from, if the last build came to its end."""
+    try:
+        return dict(json.loads((build_folder() / "site.json").read_text("utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def mark_site(sources: dict[str, str]) -> None:
+    """Keep what the finished pages were made from; nothing while they are made."""
+    with whole_file(build_folder() / "site.json") as part:
+        part.write_text(json.dumps(sources), "utf-8")
+
+
+def is_finished(root: Path) -> bool:
+    """Tell whether all pages are there and made from what is there now."""
+    made, html = site_sources(root), build_folder() / "html"
+    names = [*named_pages(read_yaml(root, "_toc.yml")), "index"]
+    there = all((html / f"{name}.html").is_file() for name in names)
+    return there and finished_site() == made
+
+
+def site_sources(root: Path) -> dict[str, str]:
+    """Return the hash of everything the pages are made from, by name."""
+    folders = (root / "book").rglob("*"), (root / "fersep").rglob("*"), root.iterdir()
+    runs = {chapter.executed: f"run of {chapter.page}" for chapter in chapters(root)}
+    names = runs | {path: str(path.relative_to(root)) for path in chain(*folders)}
+    sources = {}
+    for path, name in names.items():
+        # Caches of Python, Jupyter and ruff are no part of the site.
+        if not path.is_file() or re.search(r"(^|/)(\.|__pycache__)", name):
+            continue
+        before, conflict, rest = (text := path.read_bytes()).partition(b"\n<<<<<<< ")
+        if conflict and b"\n>>>>>>> " in rest:
+            line = before.count(b"\n") + 2
+            raise BookError(f"{name}, line {line}: a conflict of git is not resolved.")
+        sources[name] = hashlib.sha256(text).hexdigest()
+    return sources

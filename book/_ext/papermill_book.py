@@ -15,13 +15,20 @@ from typing import Any
 import nbformat
 from chapters import BookError, Chapter, chapters, numbered
 from docutils import nodes
-from pages import page, write_notebooks
-from runner import run_stale
+from pages import finished_site, mark_site, page, site_sources, write_notebooks
+from runner import hold_build, run_stale
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 
+from fersep.storage import build_folder
 from fersep_book.site import mend_site
+
+#: A change of these may change every page.
+EVERY_PAGE = (
+    *("_config.yml", "_toc.yml", "requirements.lock", "book/_ext"),
+    *(f"book/fersep_book/{name}.py" for name in ("editions", "records", "site")),
+)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -30,6 +37,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", _buttons)
     app.connect("builder-inited", _run)
     app.connect("env-get-outdated", _outdated)
+    app.connect("env-updated", _all_again)
     app.connect("source-read", _hand_over)
     app.connect("doctree-read", _number_equations)
     # Sphinx counts the figures at 500.
@@ -54,8 +62,13 @@ def _buttons(app: Sphinx, config: Config) -> None:
 
 
 def _run(app: Sphinx) -> None:
+    """Run stale chapters, unless `make` has; keep other builds off until the end."""
+    if os.environ.get("FERSEP_CHAPTERS") == "fresh":
+        return
     try:
-        run_stale(Path(app.srcdir), os.environ.get("FERSEP_PROFILE", "smoke"))
+        held = hold_build()
+        app.connect("build-finished", lambda *_: held.__exit__(None, None, None))
+        run_stale(Path(app.srcdir))
     except BookError as error:
         # Any other exception would be wrapped in Jupyter Book's own traceback.
         raise SystemExit(str(error)) from None
@@ -66,13 +79,25 @@ def _chapters(app: Sphinx) -> dict[str, Chapter]:
 
 
 def _outdated(app: Sphinx, env: BuildEnvironment, *_: set[str]) -> list[str]:
-    """Name the pages whose run is newer than what Sphinx read last time."""
+    """Name the pages with other content than last time: time stamps may lie."""
+    before, now = finished_site(), site_sources(Path(app.srcdir))
+    changed = {name for name, _ in before.items() ^ now.items()}
+    if changed and app.builder.name == "html":
+        mark_site({})
+        app.connect("build-finished", lambda _, error: mark_site({} if error else now))
+    if not before or any(name.startswith(EVERY_PAGE) for name in changed):
+        return sorted(env.found_docs)
     return [
         name
-        for name, chapter in _chapters(app).items()
-        if name in env.all_docs
-        and chapter.executed.stat().st_mtime * 1e6 > env.all_docs[name]
+        for name in env.found_docs
+        if changed & {f"run of {name}", f"{name}.md", *env.dependencies[name]}
+        or f"{name}.ipynb" in changed
     ]
+
+
+def _all_again(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """Write all pages if one changed: others show its titles and numbers."""
+    return [] if finished_site() else sorted(env.found_docs)
 
 
 def _hand_over(app: Sphinx, docname: str, source: list[str]) -> None:
@@ -117,9 +142,12 @@ def _number_figures(app: Sphinx, env: BuildEnvironment) -> list[str]:
 def _finish(app: Sphinx, error: Exception | None) -> None:
     """Mend what the theme writes; write the chapters as notebooks to work in."""
     if error is None and app.builder.format == "html":
+        for path in (Path(app.outdir) / "book").glob("*.html"):
+            if f"book/{path.stem}" not in app.env.found_docs:
+                path.unlink()
         mend_site(Path(app.outdir))
         # What the download button gives, and what `make lab` opens
-        folder = Path(app.srcdir) / "_build" / "notebooks"
+        folder = build_folder() / "notebooks"
         write_notebooks(Path(app.srcdir), folder)
         for path in folder.glob("*.ipynb"):
             shutil.copy(path, Path(app.outdir) / "_sources" / "book" / path.name)

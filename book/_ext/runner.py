@@ -2,99 +2,126 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import nbformat
 import papermill
 import psutil
-from chapters import BookError, Chapter, chapters, profile, run_key
+from chapters import BookError, Chapter, chapters, chosen_profile, profile, run_key
 from filelock import FileLock, Timeout
+from nbformat import NotebookNode
 
-from fersep.storage import whole_file
+from fersep.storage import build_folder, whole_file
 from fersep_book import records
 
 #: Seconds that a chapter may take.
 WALL_CLOCK = {"smoke": 600, "cpu": 7200, "gpu": 86400}
 
 
-def run_stale(
-    root: Path, profile_name: str, names: Sequence[str] = (), force: bool = False
-) -> None:
+def hold_build() -> AbstractContextManager[Any]:
+    """Wait until no other build of this book runs; hold the others off meanwhile."""
+    build = build_folder()
+    try:
+        build.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(build / "runner.lock")
+        return lock.acquire(timeout=0)
+    except Timeout:
+        print("Another build of this book is running; waiting for it.", flush=True)
+        return lock.acquire()
+    except OSError as error:
+        raise BookError(
+            f"{build} cannot be written ({error.strerror}); name another folder, like "
+            "FERSEP_BUILD=/tmp/mine/_build make book."
+        ) from None
+
+
+def run_stale(root: Path, names: Sequence[str] = (), force: bool = False) -> None:
     """Run every chapter whose last good run is not what its sources ask for.
 
     Raises
     ------
     BookError
-        When the profile is wrong or chapters fail; one line for each of them.
+        When sources or profile are wrong or chapters fail; one line for each of them.
     """
-    parameters = profile(root, profile_name)
+    parameters, limit = profile(root, chosen_profile()), _time_limit()
     all_chapters = chapters(root)
     unknown = set(names) - {chapter.name for chapter in all_chapters}
     if unknown:
         raise BookError(f"There is no chapter {sorted(unknown)[0]!r} in _toc.yml.")
+    restore_records(all_chapters)
     failures: list[str] = []
-    with _only_build(root):
-        for chapter in all_chapters:
-            if names and chapter.name not in names:
-                continue
-            if chapter.reads_records and failures:
-                print(f"{chapter.name:24} left out: it reads the records of the others")
-                continue
-            try:
-                run_if_stale(
-                    chapter, parameters.get(chapter.name, {}), profile_name, force
-                )
-            except BookError as error:
-                failures.append(str(error))
+    for chapter in all_chapters:
+        if names and chapter.name not in names:
+            continue
+        if chapter.reads_records and failures:
+            print(f"{chapter.name:24} left out: it reads the records of the others")
+            continue
+        try:
+            run_if_stale(chapter, parameters.get(chapter.name, {}), limit, force)
+        except SyntaxError as error:
+            place = str(error.filename).removeprefix(f"{root}/")
+            failures.append(f"{place}, line {error.lineno}: {error.msg}.")
+        except BookError as error:
+            failures.append(str(error))
     if failures:
-        raise BookError("\n".join(failures))
+        raise BookError("\n".join(dict.fromkeys(failures)))
 
 
-def _only_build(root: Path) -> AbstractContextManager[Any]:
-    """Wait until no other build of this book runs; hold the others off meanwhile."""
-    (root / "_build").mkdir(exist_ok=True)
-    lock = FileLock(root / "_build" / "runner.lock")
+def _time_limit() -> int:
+    """Return the seconds that a chapter may take."""
+    given = os.environ.get("FERSEP_TIMEOUT") or str(WALL_CLOCK[chosen_profile()])
+    if not given.isdecimal():
+        raise BookError(f"FERSEP_TIMEOUT is a number of seconds, not {given!r}.")
+    return int(given)
+
+
+def restore_records(found: Sequence[Chapter]) -> None:
+    """Bring the records in step with the last good runs, at the chosen scale."""
+    kept = {chapter.record: chapter for chapter in found if read_run(chapter.executed)}
+    for chapter in kept.values():
+        records.write(chapter.record, records.read(chapter.executed))
+    for path in (build_folder() / "records").glob("*.json"):
+        if path not in kept:
+            path.unlink()
+
+
+def read_run(path: Path) -> NotebookNode | None:
+    """Read a run, if it is there and whole."""
     try:
-        return lock.acquire(timeout=0)
-    except Timeout:
-        print("Another build of this book is running; waiting for it.", flush=True)
-        return lock.acquire()
+        return nbformat.read(path, as_version=4)
+    except Exception:  # whatever a broken file makes of the reader
+        return None
 
 
 def run_if_stale(
-    chapter: Chapter, parameters: dict[str, Any], profile_name: str, force: bool
+    chapter: Chapter, parameters: dict[str, Any], limit: int, force: bool
 ) -> None:
     """Run one chapter unless the kept run is what its sources ask for; say how long."""
     key = run_key(chapter, parameters)
-    if not force and is_fresh(chapter, key):
-        write_record(chapter)
+    kept = read_run(chapter.executed)
+    if kept and kept.metadata.get("fersep", {}).get("key") == key and not force:
         return
     print(f"{chapter.name:24} ", end="", flush=True)
     start = time.monotonic()
     outcome = "failed after"
     try:
-        run_chapter(chapter, parameters, key, profile_name)
+        run_chapter(chapter, parameters, key, limit)
         outcome = "ran in"
     finally:
         print(f"{outcome} {time.monotonic() - start:.0f} s", flush=True)
 
 
-def is_fresh(chapter: Chapter, key: str) -> bool:
-    """Tell whether the kept run is of exactly this key."""
-    if not chapter.executed.is_file():
-        return False
-    kept = nbformat.read(chapter.executed, as_version=4)
-    return bool(kept.metadata.get("fersep", {}).get("key") == key)
-
-
 def run_chapter(
-    chapter: Chapter, parameters: dict[str, Any], key: str, profile_name: str
+    chapter: Chapter, parameters: dict[str, Any], key: str, limit: int
 ) -> None:
     """Run one chapter; keep it and its record if it is good, else say where it stopped.
 
@@ -103,20 +130,31 @@ def run_chapter(
     """
     chapter.failed.parent.mkdir(parents=True, exist_ok=True)
     chapter.failed.unlink(missing_ok=True)
-    limit = int(os.environ.get("FERSEP_TIMEOUT", WALL_CLOCK[profile_name]))
-    error = _papermill(chapter, parameters, limit, profile_name) or faults(chapter)
-    if error:
-        place = f" See {chapter.failed.relative_to(chapter.root)}."
+    error = _papermill(chapter, parameters, limit) or faults(chapter)
+    run = read_run(chapter.failed)
+    if run is None:  # half a file, if the disk is full
+        chapter.failed.unlink(missing_ok=True)
+    if error or run is None:
+        place = f" See {str(chapter.failed).removeprefix(f'{chapter.root}/')}."
         raise BookError(
             f"{chapter.name} failed: {error.rstrip('.')}."
-            + place * chapter.failed.is_file()
+            + place * (run is not None)
+            + no_space()
         )
-    run = nbformat.read(chapter.failed, as_version=4)
-    run.metadata["fersep"] = {"key": key, "profile": profile_name}
+    run.metadata["fersep"] = {"key": key, "profile": chosen_profile()}
     with whole_file(chapter.executed) as part:
         part.write_text(nbformat.writes(run), "utf-8")
     chapter.failed.unlink()
-    write_record(chapter)
+    records.write(chapter.record, records.read(chapter.executed))
+
+
+def no_space() -> str:
+    """Say which disk is full, if one is."""
+    for folder in (build_folder(), Path(tempfile.gettempdir())):
+        free = shutil.disk_usage(folder).free / 1e6
+        if free < 20:
+            return f" The disk of {folder} is full: {free:.0f} MB are free."
+    return ""
 
 
 def faults(chapter: Chapter) -> str:
@@ -130,52 +168,65 @@ def faults(chapter: Chapter) -> str:
     return ""
 
 
-def write_record(chapter: Chapter) -> None:
-    """Bring `_build/records` in step with the last good run."""
-    records.write(chapter.record, records.read(chapter.executed))
-
-
-def _papermill(
-    chapter: Chapter, parameters: dict[str, Any], limit: int, profile_name: str
-) -> str:
+def _papermill(chapter: Chapter, parameters: dict[str, Any], limit: int) -> str:
     """Run papermill in a process of its own; return what went wrong, or nothing."""
-    environment = {
-        **os.environ,
-        "FERSEP_STATIC": "1",
-        "FERSEP_PROFILE": profile_name,
-        "OMP_WAIT_POLICY": "PASSIVE",
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-    }
+    mark = uuid4().hex
     order = [str(chapter.source), str(chapter.failed), json.dumps(parameters)]
-    process = subprocess.Popen(
-        [sys.executable, __file__, *order],
-        cwd=chapter.root,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        answer, _ = process.communicate(timeout=limit)
-    except subprocess.TimeoutExpired:
-        return f"it took longer than {limit} s; set FERSEP_TIMEOUT to allow more."
-    finally:
-        _kill(process)
+    with tempfile.TemporaryDirectory(
+        prefix="fersep-", ignore_cleanup_errors=True
+    ) as scratch:
+        process = subprocess.Popen(
+            [sys.executable, __file__, *order],
+            cwd=chapter.root,
+            env={
+                **os.environ,
+                "FERSEP_STATIC": "1",
+                "FERSEP_PROFILE": chosen_profile(),
+                "FERSEP_RUN": mark,
+                "JUPYTER_RUNTIME_DIR": scratch,
+                "TMPDIR": scratch,
+                "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        try:
+            answer, _ = process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            return f"it took longer than {limit} s; set FERSEP_TIMEOUT to allow more."
+        finally:
+            _end_family(mark)
     ended = f"papermill ended with status {process.returncode}."
     return answer.strip() or ended if process.returncode else ""
 
 
-def _kill(process: subprocess.Popen[str]) -> None:
-    """End a process that still runs, its kernel included."""
-    try:
-        parent = psutil.Process(process.pid)
-        family = [*parent.children(recursive=True), parent]
-    except psutil.NoSuchProcess:
-        return
-    for member in family:
-        with suppress(psutil.NoSuchProcess):
-            member.kill()
-    psutil.wait_procs(family, timeout=10)
+def _end_family(mark: str) -> None:
+    """End papermill, the kernel, and all they started, in whatever session it is."""
+    for _ in range(3):  # one may have started another meanwhile
+        running = psutil.process_iter(["environ"])
+        family = [
+            p for p in running if mark == (p.info["environ"] or {}).get("FERSEP_RUN")
+        ]
+        for member in family:
+            with suppress(psutil.NoSuchProcess):
+                member.kill()
+        psutil.wait_procs(family, timeout=10)
+
+
+class _Printed:
+    """Stands where papermill writes what cells print; too much of it is an error."""
+
+    left = 5_000_000  # characters; a page holds 3 MB
+
+    def write(self, text: str) -> None:
+        """Count the text."""
+        self.left -= len(text)
+        if self.left < 0:
+            raise ValueError("its cells print more than 5 MB")
+
+    def flush(self) -> None:
+        """Do nothing: no text is kept."""
 
 
 def _papermill_here(source: str, target: str, parameters: str) -> int:
@@ -185,8 +236,11 @@ def _papermill_here(source: str, target: str, parameters: str) -> int:
             source,
             target,
             parameters=json.loads(parameters),
+            kernel_name="python3",  # that of this Python, whatever the notebook names
             progress_bar=False,
             coalesce_streams=True,
+            stdout_file=_Printed(),
+            stderr_file=_Printed(),
         )
     except papermill.PapermillExecutionError as error:
         message = " ".join(error.evalue.split())

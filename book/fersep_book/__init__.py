@@ -8,3 +8,5 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Chapters share drawn faces and trained networks, from whichever folder they are run.
 os.environ.setdefault("FERSEP_BUILD", str(ROOT / "_build"))
+# For kernels started from here: threads that spin while they wait steal shared cores.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -130,7 +130,7 @@ class Miniature:
         return self.path("_build", "html", "book", f"{name}.html").read_text("utf-8")
 
     def executed(self, name: str) -> Path:
-        return self.path("_build", "executed", "book", f"{name}.ipynb")
+        return self.path("_build", "executed", "smoke", f"{name}.ipynb")
 
     def record(self, name: str) -> Path:
         return self.path("_build", "records", f"{name}.json")
@@ -176,5 +176,7 @@ def _chapter(
     ]
     for number, cell in enumerate(cells):
         cell["id"] = f"{path.stem}-{number}"
-    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    # Where nobody has a kernel of that name, the commands use their own Python.
+    name = "myenv" if path.stem == "01_first" else "python3"
+    kernel = {"display_name": "Python 3", "language": "python", "name": name}
     nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)

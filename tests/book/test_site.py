@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from chapters import pages as toc_pages
+from fersep.storage import build_folder
 from site_checks import browser_faults, file_faults, pages
 
 pytestmark = pytest.mark.site
@@ -21,10 +22,12 @@ EACH_PAGE = pytest.mark.parametrize("page", PAGES)
 @pytest.fixture(scope="session")
 def site() -> Path:
     """Build the whole site once; every warning is an error."""
+    build = build_folder()
     built = subprocess.run(
         [
             Path(sys.executable).with_name("jupyter-book"),
             *["build", "-q", "-W", "-n", "--keep-going", "--all", "."],
+            *["--path-output", build.parent],
         ],
         cwd=ROOT,
         env={**os.environ, "FERSEP_PROFILE": "smoke"},
@@ -33,7 +36,7 @@ def site() -> Path:
     )
     if built.returncode:
         pytest.fail(f"the site does not build:\n{built.stderr}", pytrace=False)
-    return ROOT / "_build" / "html"
+    return build / "html"
 
 
 def test_every_page_is_looked_at(site):
