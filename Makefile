@@ -6,13 +6,26 @@ UV := 0.13.9
 SNAKEMAKE := 9.27.1
 MUTMUT := 3.8.1
 CORES ?= 2
+PORT ?= 8000
 
 # Threads that spin while they wait would steal the cores from one another.
 export OMP_WAIT_POLICY := PASSIVE
 # Without compiled files every kernel would compile torch again.
 unexport PYTHONDONTWRITEBYTECODE
+# Text is UTF-8, whatever the locale.
+export PYTHONUTF8 := 1
+# What programs would keep in a home, which a container may lack.
+export FERSEP_BUILD ?= $(CURDIR)/_build
+export MPLCONFIGDIR ?= $(FERSEP_BUILD)/cache/matplotlib
+export IPYTHONDIR ?= $(FERSEP_BUILD)/cache/ipython
+ifneq ($(shell test -w "$$HOME" && echo yes),yes)
+export HOME := $(FERSEP_BUILD)/cache/home
+endif
 
-.PHONY: book test evidence mutants env browser lab serve student pdf epub lock clean help
+.PHONY: book test evidence mutants env link browser lab serve student pdf epub lock \
+  clean clean-all help
+# Two targets would share the cores and the chapters.
+.NOTPARALLEL:
 
 book: env  ## run stale chapters and build the HTML (PROFILE=smoke, cpu or gpu)
 	@FERSEP_PROFILE=$(PROFILE) $(BIN)/python book/_ext/commands.py book
@@ -20,8 +33,8 @@ book: env  ## run stale chapters and build the HTML (PROFILE=smoke, cpu or gpu)
 test: env browser  ## check the code, run units and chapters, open every page in a browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/python -m mypy
+	$(BIN)/python -m pytest
 
 evidence: env  ## run what is missing of experiments/NAME.yml (ROOT=photographs, CORES=2, ARGS=-n to only say what)
 	@test -n "$(NAME)" || { echo "Name an experiment: make evidence NAME=$$(ls experiments/*.yml | xargs -n1 basename -s .yml | head -1)"; exit 1; }
@@ -40,12 +53,19 @@ env:  ## make .venv and install the locked packages, unless they are there
 	  if ! $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null; then \
 	    echo "$(PYTHON) cannot make virtual environments: install the package python3-venv and try again"; exit 1; fi; \
 	  echo "Installing into .venv: about 6 GB, a few minutes the first time"; \
-	  test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv; \
-	  $(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV); \
+	  test -w . || { echo "$(CURDIR) cannot be written: copy it to a folder of your own, and make it there"; exit 1; }; \
+	  $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV); \
+	  $(BIN)/uv venv --quiet --relocatable --allow-existing --python $(BIN)/python .venv; \
 	  $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock; \
 	  $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .; \
 	  cat requirements.lock pyproject.toml > .venv/installed; \
 	fi
+	@test ! -w .venv || $(MAKE) --silent link
+
+# Relative to the packages, so that the folder may move, and may have any name.
+link:
+	@printf '%s\n' ../../../.. ../../../../book > "$$(echo .venv/lib/python3*/site-packages)/_fersep.pth"
 
 browser:  ## install Chromium for the site tests, where that is possible
 	@for name in "$$FERSEP_BROWSER" chromium chromium-browser google-chrome; do \
@@ -54,12 +74,12 @@ browser:  ## install Chromium for the site tests, where that is possible
 	  apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || \
 	echo "No Chromium: install chromium or google-chrome, or name one in FERSEP_BROWSER; the site tests are skipped until then"
 
-lab: book  ## open the chapters in JupyterLab, as copies with the results of this build
-	@$(BIN)/jupyter lab _build/notebooks
+lab: book  ## open the chapters in JupyterLab, as copies of this build (ARGS="--port 9999")
+	@$(BIN)/python -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS) "$(FERSEP_BUILD)/notebooks"
 
-serve: book  ## serve the HTML on this machine, at port 8000
-	@echo "Open http://localhost:8000"
-	@$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory _build/html
+serve: book  ## serve the HTML on this machine (PORT=8000)
+	@echo "Open http://localhost:$(PORT)"
+	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory "$(FERSEP_BUILD)/html"
 
 student: book  ## write the chapters without solutions to _build/student
 	@$(BIN)/python book/_ext/commands.py student
@@ -74,8 +94,15 @@ lock: env  ## compile requirements.lock anew from requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
 	  --no-emit-package fersep requirements.txt -o requirements.lock
 
-clean:  ## remove what was built; .venv stays
-	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean:  ## remove pages and caches; chapters, drawn faces and trained networks stay
+	@cd "$(FERSEP_BUILD)" 2>/dev/null && rm -rf html notebooks student .doctrees site.json cache || true
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@echo "Kept in $(FERSEP_BUILD), which 'make clean-all YES=1' removes: executed chapters, drawn faces, trained networks"
+
+clean-all:  ## name all that was computed and, with YES=1, remove it; .venv stays
+	@du -sh "$(FERSEP_BUILD)"/* 2>/dev/null || true
+	@if test "$(YES)$(notdir $(FERSEP_BUILD))" = 1_build; then rm -rf "$(FERSEP_BUILD)"; \
+	else echo "Hours of computing may lie here: 'make clean-all YES=1' removes it"; fi
 
 help:  ## list these targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
