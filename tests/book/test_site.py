@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 from chapters import pages as toc_pages
-from fersep.storage import build_folder
 from site_checks import browser_faults, file_faults, pages
+
+from fersep.storage import build_folder
 
 pytestmark = pytest.mark.site
 
