@@ -7,6 +7,8 @@ takes it out of there, so nobody's own run can touch the book's scorecard.
 
 from __future__ import annotations
 
+import ast
+import difflib
 import html
 import json
 import math
@@ -39,7 +41,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "str": (str,),
     "bool": (bool,),
 }
-_WAYS = {"int": "3", "float": "0.5", "str": "text", "bool": "True"}
+_WAYS = {"int": "3", "float": "0.5", "bool": "True"}
 
 
 @dataclass
@@ -110,11 +112,17 @@ def start(chapter: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
     TypeError
         If a parameter has another type than its annotation.
     ValueError
-        If a number is not finite.
+        If a number is not finite, or papermill set what is no parameter.
     """
     global _current, _started
     _current = None
     kinds = {n: k for n, k in _annotations(namespace).items() if n in namespace}
+    for name in _injected(namespace) - set(kinds):
+        nearest = difflib.get_close_matches(name, kinds, 1, cutoff=0)
+        raise ValueError(
+            f"{chapter} has no parameter {name}; the nearest is {' '.join(nearest)}, "
+            f"and papermill --help-notebook book/{chapter}.ipynb lists all"
+        )
     for name, kind in kinds.items():
         _check_parameter(name, namespace[name], kind)
     parameters = {name: namespace[name] for name in kinds}
@@ -372,10 +380,24 @@ def _annotations(namespace: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def _injected(namespace: Mapping[str, Any]) -> set[str]:
+    """Return the names in the cell that papermill puts behind the parameters."""
+    cells = [cell for cell in namespace.get("In", ()) if cell.startswith("# Parameters")]
+    return {
+        target.id
+        for node in ast.parse("\n".join(cells)).body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
 def _check_parameter(name: str, value: Any, kind: str) -> None:
     if kind not in KINDS:
         return
-    way = f"write it like -p {name} {_WAYS[kind]}"
+    way = f"write it like -p {name} {_WAYS.get(kind)}"
+    if kind == "str":
+        way = f"write -r {name} {value}, which keeps text as it is"
     if not fits(value, kind):
         raise TypeError(
             f"parameter {name} must be of type {kind}, got {value!r} "

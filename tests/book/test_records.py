@@ -12,6 +12,7 @@ import torch
 from fersep_book import records
 from fersep_book.__main__ import main
 from nbformat.v4 import new_code_cell, new_notebook
+from papermill import PapermillExecutionError
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def test_wrong_type_is_one_sentence(value, kind):
         records.start("99_test", {"lam": value, "__annotations__": {"lam": kind}})
     message = str(caught.value)
     assert message.startswith(f"parameter lam must be of type {kind}, got {value!r}")
-    assert "-p lam" in message
+    assert ("-r lam 7," if kind == "str" else "-p lam") in message
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
@@ -231,20 +232,17 @@ def test_record_travels_inside_the_notebook(tmp_path, monkeypatch):
     source, target = tmp_path / "07_toy.ipynb", tmp_path / "out.ipynb"
     nbformat.write(notebook, source)
     monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
-    papermill.execute_notebook(
-        source,
-        target,
-        parameters={"size": 5, "root": "/somewhere/faces"},
-        kernel_name="python3",
-        language="python",
-        progress_bar=False,
-    )
+    options = {"kernel_name": "python3", "language": "python", "progress_bar": False}
+    given = {"size": 5, "root": "/somewhere/faces"}
+    papermill.execute_notebook(source, target, given, **options)
     kept = records.read(target)
     assert (kept.chapter, kept.profile) == ("07_toy", "own")
     assert kept.parameters == {"size": 5, "root": "faces"}
     assert kept.checks[0].ok is True
     value = records.Value("accuracy.gain", 1.5, 0.5**0.5, 2, "points")
     assert kept.values == [value]
+    with pytest.raises(PapermillExecutionError, match="no parameter siez; .* is size,"):
+        papermill.execute_notebook(source, target, {"siez": 5}, **options)
 
 
 # The command line.
