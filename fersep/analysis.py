@@ -5,7 +5,6 @@ Features are (n, d), labels (n,) int64 with values 0 .. s - 1, centers (s, d).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 import torch
@@ -37,15 +36,6 @@ class SimilarityTable:
     intra: Tensor
     intra_mean: float
     inter: float
-
-    def on_equation_1(self) -> Self:
-        """Return the same row on the scale of Eq. 1, ``(cosine + 1) / 2``.
-
-        The paper does not say which of the two scales it printed.
-        """
-        return type(self)(
-            (self.intra + 1) / 2, (self.intra_mean + 1) / 2, (self.inter + 1) / 2
-        )
 
 
 @dataclass(frozen=True)

@@ -115,33 +115,21 @@ def _check_options(name: str, options: dict[str, Any]) -> None:
 
 
 def load_splits(
-    name: str,
-    root: str | Path | None = None,
-    *,
-    size: int = 0,
-    image_size: int = 48,
-    difficulty: str = "default",
-    **interventions: Any,
+    name: str, root: str | Path | None = None, **options: Any
 ) -> tuple[Faces, Faces, Faces]:
     """Load training, validation and test images of a data set.
 
     Parameters
     ----------
-    name, root, size, image_size
-        As in :func:`load`.
-    difficulty : str
-        Of rendered faces; photographs take none and leave it aside.
-    **interventions
-        ``counts``, ``identity`` and ``test_size`` of rendered faces, as in
-        :func:`load`; photographs refuse them.
+    name, root, **options
+        As in :func:`load`; photographs leave ``difficulty`` aside.
 
     Returns
     -------
     train, validation, test : Faces
     """
-    options = {"size": size, "image_size": image_size, **interventions}
-    if is_rendered(name):
-        options["difficulty"] = difficulty
+    if not is_rendered(name):
+        options.pop("difficulty", None)
     train, validation, test = _load(name, root, SPLITS, **options)
     return train, validation, test
 

@@ -159,15 +159,11 @@ class Photographs:
     ) -> None:
         """Raise if a split is empty; warn if one that is made here lacks a class."""
         if len(mine) == 0:
-            way = "give a root that holds them"
-            if not self.given:
-                way = (
-                    f"its {len(self.labels)} images are of {len(set(self.groups))} "
-                    "people or pictures that are not nearly the same; add others"
-                )
             raise DataError(
                 f"{self.root} leaves no {split} image of {self.name}"
-                f"{say_skipped(self.skipped)}; {way}"
+                f"{say_skipped(self.skipped)}; its {len(self.labels)} images are of "
+                f"{len(set(self.groups))} people or pictures that are not nearly the "
+                "same; add others"
             )
         if self.given:
             return

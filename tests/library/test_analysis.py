@@ -38,9 +38,6 @@ def test_similarity_table_equals_loops():
     assert row.intra.tolist() == pytest.approx(intra, abs=1e-12)
     assert row.intra_mean == pytest.approx(np.mean(intra), abs=1e-12)
     assert row.inter == pytest.approx(inter, abs=1e-12)
-    moved = row.on_equation_1()
-    assert moved.inter == pytest.approx((inter + 1) / 2, abs=1e-12)
-    assert moved.intra_mean == pytest.approx((np.mean(intra) + 1) / 2, abs=1e-12)
 
 
 def test_a_class_without_features_is_left_out_of_the_mean():
