@@ -382,7 +382,8 @@ def _annotations(namespace: Mapping[str, Any]) -> dict[str, str]:
 
 def _injected(namespace: Mapping[str, Any]) -> set[str]:
     """Return the names in the cell that papermill puts behind the parameters."""
-    cells = [cell for cell in namespace.get("In", ()) if cell.startswith("# Parameters")]
+    typed = namespace.get("In", ())
+    cells = [cell for cell in typed if cell.startswith("# Parameters")]
     return {
         target.id
         for node in ast.parse("\n".join(cells)).body
