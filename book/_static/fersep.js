@@ -37,11 +37,12 @@ function show(link, shown) {
   preview.id = "fersep-preview";
   preview.setAttribute("role", "tooltip");
   preview.append(...shown.cloneNode(true).childNodes);
-  document.body.append(preview);
+  (document.querySelector("main") ?? document.body).append(preview);
   const at = link.getBoundingClientRect();
   const left = Math.min(at.left, innerWidth - preview.offsetWidth - 12);
-  preview.style.left = `${scrollX + Math.max(8, left)}px`;
-  preview.style.top = `${scrollY + at.bottom + 4}px`;
+  const zero = preview.getBoundingClientRect();
+  preview.style.left = `${Math.max(8, left) - zero.left}px`;
+  preview.style.top = `${at.bottom + 4 - zero.top}px`;
   link.setAttribute("aria-describedby", preview.id);
   window.MathJax?.typesetPromise?.([preview]);
 }
@@ -68,6 +69,37 @@ function offerPreviews() {
     else if (preview && !event.target.closest?.("a.reference")) soon(hide, 300);
   });
   document.addEventListener("keydown", (event) => event.key === "Escape" && hide());
+}
+
+// A symbol of a numbered formula shows its entry in the list below the formula: under
+// the pointer, and by the arrow keys on the formula.
+function explainSymbols() {
+  for (const list of document.querySelectorAll(".fersep-symbols")) {
+    const formula = list.previousElementSibling.querySelector("mjx-container");
+    const symbols = [...formula.querySelectorAll("mjx-math .fersep-symbol")];
+    const entries = list.querySelectorAll("li");
+    let at = -1;
+    const choose = (next) => {
+      symbols[at]?.classList.remove("chosen");
+      at = next;
+      if (at < 0) return hide();
+      symbols[at].classList.add("chosen");
+      show(symbols[at], entries[/at-(\d+)/.exec(symbols[at].className)[1]]);
+      formula.setAttribute("aria-describedby", preview.id);
+    };
+    symbols.forEach((symbol, k) => {
+      symbol.addEventListener("mouseenter", () => choose(k));
+      symbol.addEventListener("mouseleave", () => choose(-1));
+    });
+    formula.tabIndex = 0;
+    formula.addEventListener("blur", () => choose(-1));
+    formula.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (!step || event.ctrlKey || event.altKey || event.metaKey) return;
+      event.preventDefault();
+      choose((Math.max(at, step < 0 ? 0 : -1) + step + symbols.length) % symbols.length);
+    });
+  }
 }
 
 // On paper solutions and derivations are open, setup is gone.
@@ -117,7 +149,10 @@ document.addEventListener("DOMContentLoaded", () => {
   nameFolds();
   offerPreviews();
   fit();
-  window.MathJax?.startup?.promise?.then(fit);
+  window.MathJax?.startup?.promise?.then(() => {
+    explainSymbols();
+    fit();
+  });
 });
 window.addEventListener("load", () => window.MathJax?.startup?.promise?.then(fit));
 window.addEventListener("resize", fit);

@@ -119,9 +119,9 @@ def _only_what_is_read(article: Tag) -> None:
         fold["open"] = ""
         if name and fold.summary:
             fold.summary.string = name.get_text()
-    for screen in (".headerlink", ".fersep-checks", "script", "[hidden]", "label"):
-        for element in article.select(screen):
-            element.decompose()
+    noise = ".headerlink, .fersep-checks, .fersep-symbols, script, [hidden], label"
+    for element in article.select(noise):
+        element.decompose()
     for cell in article.select("div.cell"):
         if not cell.get_text(strip=True) and not cell.find(["img", "svg"]):
             cell.decompose()

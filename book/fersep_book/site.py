@@ -7,6 +7,8 @@ from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup, Tag
 
+from fersep_book import symbols
+
 #: The file name of the book as PDF and as EPUB.
 NAME = "the-separate-loss"
 
@@ -40,6 +42,10 @@ def mend_site(html: Path) -> None:
     paths = [path for path in html.rglob("*.html") if "_static" not in path.parts]
     texts = {path: mend(path.read_text("utf-8")) for path in paths}
     trees = {path: BeautifulSoup(text, "html.parser") for path, text in texts.items()}
+    try:
+        texts = symbols.explain_pages(html, texts)
+    except ValueError as error:  # Sphinx wraps others, and goes on
+        raise SystemExit(str(error)) from None
     for path, text in texts.items():
         text = with_downloads(text, html, path)
         text = text.replace("</body>", f"{previews(path, trees)}</body>")
@@ -55,6 +61,7 @@ def mend_site(html: Path) -> None:
 
 def mend(html: str) -> str:
     """Return a page with the theme's accessibility faults mended."""
+    html = symbols.plain(html)
     for fault, cure in MENDS:
         html = html.replace(fault, cure)
     # The page may be one of an earlier build.
