@@ -40,7 +40,7 @@ def hold_build() -> AbstractContextManager[Any]:
     except OSError as error:
         raise BookError(
             f"{build} cannot be written ({error.strerror}); name another folder, like "
-            "FERSEP_BUILD=/tmp/mine/_build make book."
+            "FERSEP_BUILD=~/_build make book."
         ) from None
 
 
