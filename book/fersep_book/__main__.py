@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from fersep_book import records, verdicts
+from fersep_book import records
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -14,14 +14,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     compare = commands.add_parser(
-        "compare", help="set a run's values beside this book's and the paper's"
+        "compare", help="set a run's values beside those of this book"
     )
     compare.add_argument("notebook", help="the output file of a papermill run")
-    record = commands.add_parser(
-        "record", help="keep the records of executed chapters in one file"
-    )
-    record.add_argument("file", help="where, for example results/cpu/mine.json")
-    record.add_argument("notebooks", nargs="+", help="output files of papermill runs")
     for kind in ("pdf", "epub"):
         commands.add_parser(kind, help=f"write the built book as one {kind.upper()}")
     order = parser.parse_args(arguments)
@@ -30,10 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from fersep_book import paper  # which needs Playwright
 
             print(f"Open {paper.write(order.command)}")
-        elif order.command == "compare":
-            print(comparison(order.notebook))
         else:
-            records.keep(order.file, order.notebooks)
+            print(comparison(order.notebook))
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -41,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def comparison(notebook: str) -> str:
-    """Return *yours | this book | the paper* as a table of text.
+    """Return *yours | this book* as a table of text.
 
     Raises
     ------
@@ -51,13 +44,12 @@ def comparison(notebook: str) -> str:
     mine = records.read(notebook)
     same = [r for r in records.from_build() if r.chapter == mine.chapter]
     book = {value.key: value for record in same for value in record.values}
-    rows = [["value", "yours", "this book", "the paper"]]
+    rows = [["value", "yours", "this book"]]
     for value in mine.values:
         ours = book.get(value.key)
         name = f"{value.key} {value.unit}".rstrip()
         ours_shown = _figures(ours) + (" *" if _is_far(value, ours) else "")
-        paper = verdicts.paper_values().get(value.key, "–")
-        rows.append([name, _figures(value), ours_shown, paper])
+        rows.append([name, _figures(value), ours_shown])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     rows.insert(1, ["-" * width for width in widths])
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]

@@ -1,4 +1,4 @@
-"""What an experiment decides: each outcome with all the noise that it has.
+"""What sealed experiments decide about the paper's claims.
 
 An outcome is a number of an arm beside softmax, with its 95 % interval and a p-value
 for a true value of ``null``. Where single test images decide, as in an accuracy, the
@@ -9,11 +9,14 @@ of classes, all orders are counted.
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import permutations
 from math import factorial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -23,7 +26,7 @@ from torch import Tensor
 
 from fersep import analysis, equations
 from fersep.analysis import Interval
-from fersep_book import evidence, verdicts
+from fersep_book import evidence
 from fersep_book.evidence import Experiment, Recording
 
 Measure = Callable[[Experiment, str, float], Interval]
@@ -34,10 +37,20 @@ BASE = "softmax"
 FEWEST_IMAGES = 30
 
 
-def intra(run: Recording) -> float:
-    """Mean cosine of the test features of a class and its true center, over classes."""
+def accuracy(run: Recording) -> float:
+    """Share of the test images that a run recognizes, in percent."""
+    return float(100 * run.right.mean())
+
+
+def intra_by_class(run: Recording) -> Tensor:
+    """Mean cosine of the test features of each class and its true center, (s,)."""
     means = torch.tensor(run.arrays["test_means"]).double()
-    return float((_directions(run) * means).sum(1).mean())
+    return (_directions(run) * means).sum(1)
+
+
+def intra(run: Recording) -> float:
+    """Mean over the classes of `intra_by_class`."""
+    return float(intra_by_class(run).nanmean())
 
 
 def inter(run: Recording) -> float:
@@ -123,19 +136,32 @@ def _agreement_rise(run: Recording) -> float:
     return float((run.agreement[-1] - run.agreement[0]).mean())
 
 
-#: Name of an outcome -> how an arm of an experiment is measured.
+#: Outcome -> the number of one run that it compares with that of softmax.
+CHANGES: dict[str, Callable[[Recording], float]] = {
+    "gain in accuracy": accuracy,
+    "gain in mean-class accuracy": lambda run: float(run.recall.mean()),
+    "change of intra-class similarity": intra,
+    "change of inter-class similarity": inter,
+    "change of calibration error": calibration_error,
+    "change of neighbor purity": lambda run: float(run.arrays["test_purity"]),
+}
+
+#: Outcome -> how an arm of an experiment is measured.
 OUTCOMES: dict[str, Measure] = {
+    **{name: _change(what) for name, what in CHANGES.items()},
     "gain in accuracy": _gain,
     "gain in mean-class accuracy": _gain_by_class,
-    "change of intra-class similarity": _change(intra),
-    "change of inter-class similarity": _change(inter),
-    "change of calibration error": _change(calibration_error),
-    "change of neighbor purity": _change(lambda run: float(run.arrays["test_purity"])),
     "rise of agreement": _level(_agreement_rise),
     "agreement at the end": _level(lambda run: float(run.agreement[-1].mean())),
     "order of agreement": _order(lambda run: run.agreement[-1]),
     "order of recall": _order(lambda run: run.recall),
 }
+
+
+def by_rule(found: Experiment, outcome: str) -> dict[str, Interval]:
+    """Return an outcome beside softmax under each rule of the centers, by its words."""
+    measure = OUTCOMES[outcome]
+    return {words: measure(found, arm, 0.0) for arm, words in evidence.RULES.items()}
 
 
 @dataclass(frozen=True)
@@ -147,7 +173,7 @@ class Claim:
     id, sentence : str
         A short name, and the paper's words.
     outcome : str
-        One of `OUTCOMES`.
+        One of `OUTCOMES`; empty while no sealed experiment measures the claim.
     direction : {"above", "below"}
         The side of ``margin`` on which the outcome lies if the claim holds.
     margin : float
@@ -156,24 +182,44 @@ class Claim:
         Kind of faces ("real", "rendered") -> name of the experiment.
     rests_on : sequence of str
         Claims that this one presupposes.
+    says, where, chapter : str
+        The claim in our words, its place in the paper, the chapter that measures it.
+    by_construction : str, optional
+        Why rendered faces could not have shown anything else.
     """
 
     id: str
     sentence: str
-    outcome: str
-    direction: str
-    margin: float
-    experiments: Mapping[str, str]
+    outcome: str = ""
+    direction: str = "above"
+    margin: float = 0.0
+    experiments: Mapping[str, str] = field(default_factory=dict)
     rests_on: Sequence[str] = ()
+    says: str = ""
+    where: str = ""
+    chapter: str = ""
+    by_construction: str | None = None
 
 
+@dataclass(frozen=True)
+class Judgment:
+    """A verdict on one claim: the word, its reason, and what was measured by arm.
+
+    Where it *depends*, ``words`` has the verdict of each arm.
+    """
+
+    verdict: str
+    reason: str
+    measured: Mapping[str, Interval]
+    words: Mapping[str, str] = field(default_factory=dict)
+
+
+@cache
 def claims() -> list[Claim]:
-    """Return the claims of the paper that sealed experiments decide."""
-    return [
-        Claim(each.id, each.sentence, direction=each.direction, **each.decided)
-        for each in verdicts.claims()
-        if each.decided
-    ]
+    """Return the claims of the paper."""
+    path = Path(__file__).with_name("claims.json")
+    entries = json.loads(path.read_text(encoding="utf-8"))
+    return [Claim(**entry.pop("decided"), **entry) for entry in entries]
 
 
 @cache
@@ -183,20 +229,21 @@ def judge_recorded(kind: str) -> dict[str, Judgment]:
     Returns
     -------
     dict of str to Judgment
-        By the claim's id, for those that have an experiment on such faces.
+        By the claim's id.
     """
-    asked = [claim for claim in claims() if kind in claim.experiments]
-    found = {claim.id: evidence.load(claim.experiments[kind]) for claim in asked}
-    return judge(asked, found)
-
-
-@dataclass(frozen=True)
-class Judgment:
-    """A verdict on one claim: the word, its reason, and what was measured by arm."""
-
-    verdict: str
-    reason: str
-    measured: Mapping[str, Interval]
+    known = {c.id: c.by_construction for c in claims() if kind == "rendered"}
+    asked = [claim for claim in claims() if not known.get(claim.id)]
+    found = {
+        claim.id: evidence.load(claim.experiments[kind])
+        for claim in asked
+        if kind in claim.experiments
+    }
+    judged = judge(asked, found)
+    for claim in claims():
+        if claim.id not in judged:
+            why = str(claim.by_construction)
+            judged[claim.id] = Judgment("by construction", why, {})
+    return {claim.id: judged[claim.id] for claim in claims()}
 
 
 def judge(
@@ -207,7 +254,8 @@ def judge(
     The p-values of all arms of all claims share one level by Holm's rule. An arm holds
     or fails where its p-value stays below the level; then its outcome lies beyond the
     margin, on the claimed side or on the other. A claim has the verdict of its arms,
-    the rules of the centers, or *depends* where they differ.
+    the rules of the centers, or *depends* where they differ. While runs are missing
+    there is no verdict, but what was measured so far.
 
     Parameters
     ----------
@@ -220,32 +268,32 @@ def judge(
     -------
     dict of str to Judgment
     """
-    measured: dict[str, dict[str, Interval]] = {}
-    silent: dict[str, Judgment] = {}
-    for claim in claims:
-        reason = why_silent(found.get(claim.id))
-        if reason:
-            silent[claim.id] = Judgment("not decided", reason, {})
-            continue
-        experiment = found[claim.id]
-        arms = [arm for arm in experiment.runs if arm != BASE] or [BASE]
-        measure = OUTCOMES[claim.outcome]
-        measured[claim.id] = {
-            arm: measure(experiment, arm, claim.margin) for arm in arms
-        }
-    keys = [(id, arm) for id, arms in measured.items() for arm in arms]
+    measured = {c.id: _measure_arms(c, found.get(c.id)) for c in claims}
+    silent = {c.id: why_silent(found.get(c.id)) for c in claims}
+    keys = [(id, arm) for id in measured if not silent[id] for arm in measured[id]]
     adjusted = analysis.adjust_p_values([measured[i][a].p_value for i, a in keys])
     p_values = dict(zip(keys, adjusted, strict=True))
-    judged = dict(silent)
+    judged = {}
     for claim in claims:
-        if claim.id in silent:
+        arms, reason = measured[claim.id], silent[claim.id]
+        if reason:
+            word = "no verdict yet" if claim.id in found else "not measured"
+            judged[claim.id] = Judgment(word, reason, arms)
             continue
         words = {
             arm: _word(estimate, claim, p_values[claim.id, arm] < level)
-            for arm, estimate in measured[claim.id].items()
+            for arm, estimate in arms.items()
         }
-        judged[claim.id] = _join(words, measured[claim.id])
-    return {claim.id: judged[claim.id] for claim in claims}
+        judged[claim.id] = _join(words, arms)
+    return judged
+
+
+def _measure_arms(claim: Claim, found: Experiment | None) -> dict[str, Interval]:
+    if found is None or not found.begun:
+        return {}
+    measure = OUTCOMES[claim.outcome]
+    arms = [arm for arm in found.runs if arm != BASE]
+    return {arm: measure(found, arm, claim.margin) for arm in arms}
 
 
 def _word(estimate: Interval, claim: Claim, clear: bool) -> str:
@@ -259,7 +307,8 @@ def _join(words: Mapping[str, str], measured: Mapping[str, Interval]) -> Judgmen
     if len(set(words.values())) == 1:
         return Judgment(next(iter(words.values())), "", measured)
     said = ", ".join(f"{arm}: {word}" for arm, word in words.items())
-    return Judgment("depends", f"on the rule of the centers ({said})", measured)
+    open_point = f"on the rule of the centers, which the paper leaves open ({said})"
+    return Judgment("depends", open_point, measured, words)
 
 
 def in_words(judged: Judgment, faces: str) -> str:
@@ -276,7 +325,7 @@ def why_silent(found: Experiment | None) -> str:
     `FEWEST_IMAGES` test images or is never predicted by any run of an arm.
     """
     if found is None:
-        return "not measured"
+        return "no sealed experiment yet"
     if not found.complete:
         return f"{len(found.seeds)} of {len(found.plan['seeds'])} seeds are recorded"
     some = found.of(next(iter(found.runs)))[0]
@@ -297,3 +346,54 @@ def why_silent(found: Experiment | None) -> str:
 def breaking_point(estimate: Interval, claim: Claim) -> float:
     """Return the margin at which a claim would just cease to hold, uncorrected."""
     return estimate.low if claim.direction == "above" else estimate.high
+
+
+def wins(found: Experiment, arm: str, claim: Claim) -> tuple[int, int] | None:
+    """Count the pairs in which an arm beats softmax, and all pairs.
+
+    None if the claim's outcome is no change from softmax.
+    """
+    if claim.outcome not in CHANGES or not found.begun:
+        return None
+    what = CHANGES[claim.outcome]
+    sign = 1 if claim.direction == "above" else -1
+    pairs = zip(found.values(arm, what), found.values(BASE, what), strict=True)
+    changes = [sign * (new - old) for new, old in pairs]
+    return sum(change > 0 for change in changes), len(changes)
+
+
+def failed_runs(found: Experiment) -> int:
+    """Count the runs that end near the share of the largest class; they stay in.
+
+    Near is within two points, as the experiment's file says.
+    """
+    runs = [run for arm in found.runs for run in found.of(arm)]
+    shares = [100 * np.bincount(run.labels).max() / len(run.labels) for run in runs]
+    return sum(accuracy(r) < share + 2 for r, share in zip(runs, shares, strict=True))
+
+
+_SAID = {
+    "holds": ("holds", "hold"),
+    "fails": ("fails", "fail"),
+    "depends": (
+        "depends on what the paper leaves open",
+        "depend on what the paper leaves open",
+    ),
+    "undecided": ("is undecided", "are undecided"),
+    "by construction": ("is so by construction", "are so by construction"),
+    "no verdict yet": ("has no verdict yet", "have no verdict yet"),
+    "not measured": ("is not measured", "are not measured"),
+}
+
+
+def sum_up(judged: Mapping[str, Judgment], faces: str) -> str:
+    """Say in one sentence what was found for all claims on one kind of faces."""
+    counts = Counter(each.verdict for each in judged.values())
+    said = [
+        f"{counts[word]} {forms[counts[word] > 1]}"
+        for word, forms in _SAID.items()
+        if counts[word]
+    ]
+    why = {j.reason for j in judged.values() if j.verdict == "no verdict yet"}
+    because = f" ({why.pop()})" if len(why) == 1 else ""
+    return f"Of {len(judged)} claims on {faces} faces {', '.join(said)}{because}"

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from fersep import provenance
 from fersep.storage import build_folder, whole_file
-from fersep_book import ROOT
+from fersep_book import symbols
 
 if TYPE_CHECKING:
     from fersep.analysis import Interval
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 RECORD_MIME = "application/vnd.fersep.record+json"
 CHECKS_MIME = "application/vnd.fersep.checks+json"
 GLUE_PREFIX = "application/papermill.record/"
-
-#: What computes the numbers of a chapter; pictures and records cannot change one.
-COMPUTING = ("fersep.training", "fersep.data", "fersep.embedding")
 
 #: The types that a parameter may be annotated with.
 KINDS: dict[str, tuple[type, ...]] = {
@@ -77,7 +74,14 @@ class Record:
     checks: list[Check] = field(default_factory=list)
     values: list[Value] = field(default_factory=list)
     provenance: dict[str, Any] = field(default_factory=dict)
+    symbols: dict[str, str] = field(default_factory=dict)
     schema: int = 1
+
+    @property
+    def faces(self) -> str:
+        """The data set, a folder of images by its name; empty if there is none."""
+        data = str(self.parameters.get("data", ""))
+        return str(self.parameters.get("root", "")) if data == "folder" else data
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Record:
@@ -88,6 +92,7 @@ class Record:
 
 
 _current: Record | None = None
+_namespace: Mapping[str, Any] = {}
 _started = 0.0
 _shown: dict[str, list[str]] = {}  # the checks in the badge of the last cell
 
@@ -114,8 +119,8 @@ def start(chapter: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
     ValueError
         If a number is not finite, or papermill set what is no parameter.
     """
-    global _current, _started
-    _current = None
+    global _current, _namespace, _started
+    _current, _namespace = None, namespace
     kinds = {n: k for n, k in _annotations(namespace).items() if n in namespace}
     for name in _injected(namespace) - set(kinds):
         nearest = difflib.get_close_matches(name, kinds, 1, cutoff=0)
@@ -278,8 +283,8 @@ def save(device: str | None = None, data_fingerprint: str | None = None) -> None
         **provenance.provenance(device or "cpu"),
         "seconds": round(time.perf_counter() - _started, 3),
         "data_fingerprint": data_fingerprint,
-        "code": provenance.code_key(*COMPUTING),
     }
+    record.symbols = symbols.in_this_build(_namespace)
     body = asdict(record)
     json.dumps(body, allow_nan=False)
     _display({RECORD_MIME: body}, {})
@@ -311,63 +316,18 @@ def read(notebook: str | Path) -> Record:
     return Record.from_json(found)
 
 
-def write(path: str | Path, content: Record | Sequence[Record]) -> None:
-    """Write one record or several into a JSON file, whole or not at all."""
-    text = json.dumps(content, default=asdict, indent=1, ensure_ascii=False) + "\n"
+def write(path: str | Path, record: Record) -> None:
+    """Write a record into a JSON file, whole or not at all."""
+    text = json.dumps(asdict(record), indent=1, ensure_ascii=False) + "\n"
     with whole_file(path) as part:
         part.write_text(text, encoding="utf-8")
 
 
-def keep(file: str | Path, notebooks: Sequence[str | Path]) -> None:
-    """Write the records of executed chapters into one JSON file.
-
-    Such a file in ``results/cpu`` or ``results/gpu`` is a recorded run: the verdict
-    shows it apart from the runs of the build.
-
-    Raises
-    ------
-    ValueError
-        If a notebook holds no record, one of a smoke run, or one with a failed check.
-    """
-    found = [read(notebook) for notebook in notebooks]
-    for path, record in zip(notebooks, found, strict=True):
-        if record.profile == "smoke":
-            raise ValueError(
-                f"{path} is a smoke run, which is too small to keep; run it with "
-                "larger parameters, outside make book"
-            )
-        failed = [entry.id for entry in record.checks if not entry.ok]
-        if failed:
-            raise ValueError(f"{path} has failed checks: {', '.join(failed)}")
-    write(file, found)
-
-
 def from_build() -> list[Record]:
     """Return the records of this build's chapters."""
-    return _in_folder(build_folder() / "records")
-
-
-def from_results() -> list[Record]:
-    """Return the recorded runs, which `keep` wrote into ``results``."""
-    results = ROOT / "results"
-    return [run for scale in ("cpu", "gpu") for run in _in_folder(results / scale)]
-
-
-def outdated(record: Record) -> bool:
-    """Tell whether a run was computed by code that has changed since.
-
-    A record that does not say which code made it counts as outdated.
-    """
-    return record.provenance.get("code") != provenance.code_key(*COMPUTING)
-
-
-def _in_folder(folder: Path) -> list[Record]:
-    found = []
-    for path in sorted(folder.glob("*.json")):
-        content = json.loads(path.read_text(encoding="utf-8"))
-        found += content if isinstance(content, list) else [content]
-    # A file that `benchmarks/` wrote names itself and is no record.
-    return [Record.from_json(body) for body in found if "benchmark" not in body]
+    paths = sorted((build_folder() / "records").glob("*.json"))
+    bodies = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    return [Record.from_json(body) for body in bodies]
 
 
 def _annotations(namespace: Mapping[str, Any]) -> dict[str, str]:
@@ -382,8 +342,9 @@ def _annotations(namespace: Mapping[str, Any]) -> dict[str, str]:
 
 def _injected(namespace: Mapping[str, Any]) -> set[str]:
     """Return the names in the cell that papermill puts behind the parameters."""
-    typed = namespace.get("In", ())
-    cells = [cell for cell in typed if cell.startswith("# Parameters")]
+    cells = [
+        cell for cell in namespace.get("In", ()) if cell.startswith("# Parameters")
+    ]
     return {
         target.id
         for node in ast.parse("\n".join(cells)).body

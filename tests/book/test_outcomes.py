@@ -1,6 +1,7 @@
 """Verdicts on data whose truth is known: they err as seldom as they say."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,12 +11,16 @@ from fersep_book.outcomes import (
     Claim,
     breaking_point,
     claims,
+    failed_runs,
     judge,
+    judge_recorded,
     order_of_classes,
     why_silent,
+    wins,
 )  # fmt: skip
 from scipy import stats
 
+BOOK = Path(__file__).parents[2] / "book"
 S, N, SEEDS = 4, 480, range(8)
 LABELS = np.arange(N) % S
 
@@ -87,12 +92,12 @@ def test_what_hangs_on_the_rule_of_the_centers_is_said():
     both = replace(found, runs={**found.runs, "mean": other.runs["mean"]})
     judged = judge([ACCURACY], {"accuracy": both})["accuracy"]
     assert judged.verdict == "depends"
-    assert judged.reason == "on the rule of the centers (exact: holds, mean: fails)"
+    assert judged.reason.endswith("leaves open (exact: holds, mean: fails)")
 
 
 def test_nothing_is_judged_without_all_seeds_images_and_classes():
     found = experiment(np.random.default_rng(3))
-    assert why_silent(None) == "not measured"
+    assert why_silent(None) == "no sealed experiment yet"
     assert why_silent(found) == ""
     more = replace(found, plan={"seeds": [*SEEDS, 8]})
     assert why_silent(more) == "8 of 9 seeds are recorded"
@@ -111,7 +116,11 @@ def test_nothing_is_judged_without_all_seeds_images_and_classes():
     runs = {**found.runs, "exact": blind}
     assert why_silent(replace(found, runs=runs)) == "no run of exact ever predicts C"
     (judged,) = judge([ACCURACY], {"accuracy": more}).values()
-    assert judged.verdict == "not decided"
+    assert judged.verdict == "no verdict yet"
+    assert np.isfinite(judged.measured["exact"].low)  # what there is so far
+    none = replace(found, runs={})
+    (judged,) = judge([ACCURACY], {"accuracy": none}).values()
+    assert (judged.reason, judged.measured) == ("0 of 8 seeds are recorded", {})
 
 
 def test_an_order_of_classes_counts_all_orders():
@@ -139,9 +148,39 @@ def test_every_outcome_of_an_experiment_is_a_number():
     assert OUTCOMES["order of agreement"](found, "exact", 0.0).mean == pytest.approx(1)
 
 
-def test_claims_name_outcomes_and_rest_on_claims():
-    known = {claim.id for claim in claims()}
+def test_claims_name_outcomes_and_rest_on_claims_in_no_circle():
+    known = {claim.id: claim for claim in claims()}
+    assert len(known) == 12
+
+    def depth(id, path=()):
+        assert id not in path
+        return 1 + max((depth(b, (*path, id)) for b in known[id].rests_on), default=0)
+
     for claim in claims():
-        assert claim.outcome in OUTCOMES
+        assert bool(claim.outcome) == bool(claim.experiments)
+        assert not claim.outcome or claim.outcome in OUTCOMES
         assert claim.direction in ("above", "below")
-        assert set(claim.rests_on) <= known - {claim.id}
+        assert (BOOK / f"{claim.chapter}.ipynb").is_file()
+        assert depth(claim.id) < 4
+
+
+def test_claims_without_a_sealed_experiment_say_so():
+    real, rendered = judge_recorded("real"), judge_recorded("rendered")
+    assert list(real) == list(rendered) == [claim.id for claim in claims()]
+    for id in ("lambda-flat", "feature-length-flat", "more-data-transfers"):
+        assert real[id].verdict == rendered[id].verdict == "not measured"
+        assert real[id].reason == "no sealed experiment yet"
+    assert real["compound-harder"].verdict == "not measured"
+    assert rendered["compound-harder"].verdict == "by construction"
+
+
+def test_pairs_and_failed_runs_are_counted():
+    found = experiment(np.random.default_rng(6), 0.2)
+    assert wins(found, "exact", ACCURACY) == (8, 8)
+    assert wins(found, "exact", replace(ACCURACY, direction="below")) == (0, 8)
+    assert wins(found, "exact", replace(ACCURACY, outcome="order of recall")) is None
+    assert failed_runs(found) == 0
+    run = found.runs["exact"][0]
+    stuck = run.arrays | {"test_logits": np.tile(np.eye(S)[0], (N, 1))}
+    runs = found.runs["exact"] | {0: Recording(run.facts, stuck)}
+    assert failed_runs(replace(found, runs=found.runs | {"exact": runs})) == 1
