@@ -1,0 +1,163 @@
+"""The scorecard: every claim, on each kind of faces, with what was measured.
+
+It is HTML and not a drawing, so that its rows stack where the page is narrow.
+"""
+
+import html
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from IPython.display import HTML
+from matplotlib.ticker import MaxNLocator
+
+from fersep_book.figures import style
+
+#: Arm of an experiment -> its words, the path of its mark, its color.
+ARMS = {
+    "exact": ("exact gradient", "M0-5a5 5 0 1 0 .1 0Z", style.BLUE),
+    "published": ("as printed", "M-4.5-4.5h9v9h-9Z", style.RED),
+    "mean": ("mean rule", "M0-6.5 6.5 0 0 6.5-6.5 0Z", style.GREEN),
+}
+#: Verdict -> its sign; the word stands beside it.
+SIGNS = {"holds": "✓", "fails": "✗", "depends": "±", "undecided": "~"}
+
+_STYLE = """
+.fersep-scorecard { container-type: inline-size; margin: 1rem 0; }
+.fersep-scorecard .title { font-weight: 700; margin: 0 0 .25rem; }
+.fersep-scorecard .key, .fersep-scorecard small, .fersep-scorecard .ends {
+  font-size: .8125rem; line-height: 1.35; opacity: .85; }
+.fersep-scorecard .row { display: grid; gap: .1rem 1rem; padding: .35rem 0;
+  grid-template-columns: 13rem minmax(0, 1fr) 8rem; align-items: start;
+  border-top: 1px solid light-dark(#d9d9d9, #4a4f57); }
+.fersep-scorecard .row > * { margin: 0; font-size: .9375rem; line-height: 1.3; }
+.fersep-scorecard .heads { font-size: .875rem; font-weight: 600; border: 0; }
+.fersep-scorecard .cell { display: grid; gap: 0 .75rem;
+  grid-template-columns: minmax(0, 1fr) 8rem; font-size: .9375rem; line-height: 1.3; }
+.fersep-scorecard .cell.bare { display: block; }
+.fersep-scorecard .cell > div > svg { display: block; width: 100%; overflow: visible; }
+.fersep-scorecard .ends { display: flex; justify-content: space-between; }
+.fersep-scorecard .kind { display: none; }
+@container (max-width: 38rem) {
+  .fersep-scorecard .row { display: block; }
+  .fersep-scorecard .row.heads { display: none; }
+  .fersep-scorecard .row .claim { font-weight: 600; }
+  .fersep-scorecard .cell { display: block; padding-top: .2rem; }
+  .fersep-scorecard .kind { display: inline; opacity: .85; }
+}
+"""
+
+
+def scorecard(
+    claims: Sequence[Any], judged: Mapping[str, Mapping[str, Any]], title: str
+) -> HTML:
+    """Every claim in a row, and what was found on each kind of faces.
+
+    Parameters
+    ----------
+    claims : sequence of `fersep_book.outcomes.Claim`
+    judged : mapping of kind of faces -> mapping of claim's id -> `Judgment`
+        Two kinds; the dots and intervals of the first have the wider column.
+    title : str
+        The finding.
+    """
+    kinds = [f"{kind[0].upper()}{kind[1:]} faces" for kind in judged]
+    heads = "".join(f"<p>{each}</p>" for each in ["The paper's claim", *kinds])
+    rows = [f'<div class="row heads" aria-hidden="true">{heads}</div>']
+    for claim in claims:
+        cells = "".join(
+            _cell(claim, found[claim.id], kind)
+            for kind, found in zip(kinds, judged.values(), strict=True)
+        )
+        link = f'<a href="{claim.chapter}.html">{html.escape(claim.says)}</a>'
+        rows.append(f'<div class="row"><p class="claim">{link}</p>{cells}</div>')
+    marks = ", ".join(
+        f'<svg width="14" height="12" aria-hidden="true" style="display:inline-block;'
+        f'width:14px">{_mark(arm, "7", 6)}</svg>{words}'
+        for arm, (words, _, _) in ARMS.items()
+    )
+    key = (
+        f"Rule of the centers: {marks}. Lines are 95 % intervals. The dotted line is "
+        "no effect; the claim holds where all lies in the shaded part, beyond the "
+        "smallest effect that matters."
+    )
+    return HTML(
+        f'<style>{_STYLE}</style><div class="fersep-scorecard">'
+        f'<p class="title">{html.escape(title)}</p><p class="key">{key}</p>'
+        f"{''.join(rows)}</div>"
+    )
+
+
+def _cell(claim: Any, judgment: Any, kind: str) -> str:
+    sign = SIGNS.get(judgment.verdict, "")
+    verdict = f"<b>{sign} {judgment.verdict}</b>" if sign else judgment.verdict
+    words = [f"{ARMS[arm][0]}: {word}" for arm, word in judgment.words.items()]
+    said = f'<span class="kind">{kind}: </span>{verdict}'
+    said += f"<br><small>{'; '.join(words)}</small>" if words else ""
+    if not judgment.measured:
+        return f'<p class="cell bare">{said}</p>'
+    picture = strip(claim, judgment.measured)
+    return f'<div class="cell"><div>{picture}</div><p style="margin:0">{said}</p></div>'
+
+
+def strip(claim: Any, measured: Mapping[str, Any]) -> str:
+    """Dots and intervals of each arm on one line of numbers, as SVG with its ends."""
+    values = [x for e in measured.values() for x in (e.mean, e.low, e.high)]
+    zero = [] if claim.outcome == "agreement at the end" else [0.0]
+    known = [v for v in [*values, *zero, claim.margin] if np.isfinite(v)]
+    ends = np.array(MaxNLocator(5).tick_values(min(known), max(known)))[[0, -1]]
+    if claim.outcome.startswith("order"):
+        ends = np.array([-1.0, 1.0])
+
+    def at(value: float) -> str:
+        return f"{100 * (value - ends[0]) / (ends[1] - ends[0]):.2f}%"
+
+    above = claim.direction == "above"
+    start = claim.margin if above else ends[0]
+    width = abs(ends[int(above)] - claim.margin) / (ends[1] - ends[0])
+    shade, gray = style.light_dark("#e7f0f7"), style.light_dark(style.GRAY)
+    look = f'width="{100 * width:.2f}%" height="100%" fill="{shade}"'
+    parts = [f'<rect x="{at(start)}" {look}/>']
+    for x in zero:
+        look = f'y2="100%" stroke="{gray}" stroke-dasharray="1 3"'
+        parts.append(f'<line x1="{at(x)}" x2="{at(x)}" {look}/>')
+    for k, (arm, e) in enumerate(measured.items()):
+        y = 13 * k + 7.5
+        if np.isfinite(e.low):
+            look = f'stroke="{style.light_dark(ARMS[arm][2])}" stroke-width="2"'
+            places = f'x1="{at(e.low)}" x2="{at(e.high)}" y1="{y}" y2="{y}"'
+            parts.append(f"<line {places} {look}/>")
+        parts.append(_mark(arm, at(e.mean), y))
+    unit = " points" if claim.outcome.startswith("gain") else ""
+    told = [f"{ARMS[arm][0]} {in_figures(e)}" for arm, e in measured.items()]
+    alt = f"{claim.outcome}{unit and ', in points'}: {'; '.join(told)}"
+    low, high = (f"{end:g}".replace("-", "−") for end in ends)
+    return (
+        f'<svg height="{13 * len(measured) + 3}" role="img" '
+        f'aria-label="{html.escape(alt)}">{"".join(parts)}</svg>'
+        f'<div class="ends" aria-hidden="true"><span>{low}</span>'
+        f"<span>counts from {_short(claim.margin)}{unit}</span>"
+        f"<span>{high}</span></div>"
+    )
+
+
+def _mark(arm: str, x: str, y: float) -> str:
+    _, path, color = ARMS[arm]
+    look = f'fill="{style.light_dark(color)}" overflow="visible"'
+    return f'<svg x="{x}" y="{y}" width="1" height="1" {look}><path d="{path}"/></svg>'
+
+
+def in_figures(estimate: Any) -> str:
+    """Say an estimate with its interval, or with its p-value where it has no ends."""
+    if np.isfinite(estimate.low):
+        ends = f"{_short(estimate.low)} to {_short(estimate.high)}"
+        return f"{_short(estimate.mean)} ({ends})"
+    return f"{_short(estimate.mean)} (p = {estimate.p_value:.3f})"
+
+
+def _short(number: float) -> str:
+    """Write a number with two digits that count and a sign."""
+    if abs(number) < 5e-4:
+        return "0"
+    digits = max(0, 1 - int(np.floor(np.log10(abs(number)))))
+    return f"{number:+.{min(digits, 3)}f}".replace("-", "−")
