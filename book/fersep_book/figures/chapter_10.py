@@ -104,14 +104,14 @@ def foretold(
     expected, observed : array, (seeds, s)
     """
     x, y = parts.as_array(expected), parts.as_array(observed)
-    figure, axes = parts.one_panel(3.6, 4.6)
+    figure, axes = parts.one_panel(3.6, 5.6)
     axes.plot([-1, 1], [-1, 1], color=style.PALE, lw=1, zorder=0)
     axes.axhline(0, color=style.INK, lw=0.8, ls=style.DOTTED)
     looks = style.class_style(classes)
     for j, (name, (color, marker)) in enumerate(zip(classes, looks, strict=True)):
-        axes.plot(x[:, j], y[:, j], marker, color=color, ms=7, mec="white")
-        place = (x[:, j].mean(), y[:, j].mean())
-        parts.note(axes, name, place, (8, -9), color=color, fontsize=9)
+        look = {"color": color, "ms": 7, "mec": "white", "mew": 0.4}
+        axes.plot(x[:, j], y[:, j], marker, label=name, **look)
+    parts.legend_beside(axes)
     axes.set(xlabel="foretold by the balance of pull and push", ylabel="observed")
     axes.set(xlim=(-1.08, 1.08), ylim=(-1.08, 1.08), aspect="equal")
     parts.finding(figure, "Each center, foretold and observed")
