@@ -1,90 +1,156 @@
-"""The verdict chapter in a real kernel, with records made for the purpose."""
+"""Chapter 16 in a real kernel, its scorecard, and the checkers of its exercises."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import papermill
 import pytest
-from fersep_book import records
-from fersep_book.records import Record, Value
+from fersep_book import outcomes, records
+from fersep_book.figures.scorecard import scorecard
 from nbformat.v4 import new_code_cell
-
-pytestmark = [
-    pytest.mark.chapters,
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-]
+from test_checkers import as_cases, judge, untried
+from test_outcomes import experiment
 
 CHAPTER = Path(__file__).resolve().parents[2] / "book" / "16_verdict.ipynb"
 
 
-def record(profile: str, data: str) -> Record:
-    """Return a record that could not be clearer: 5 points gained, give or take 0.1."""
-    values = [
-        Value("basic.accuracy.gain", 5.0, 0.1, 5, "%"),
-        Value("similarity.inter.gain", 0.2, 0.01, 5, ""),
-    ]
-    parameters = {"data": data, "lam": 0.9, "width": 64}
-    origin = {"device": "cpu", "seconds": 1.0}
-    return Record("12_accuracy", profile, parameters, [], values, origin)
-
-
-def judged(folder: Path, monkeypatch) -> tuple[dict[str, float], str]:
-    """Run the chapter beside a build folder; return its values and its page."""
-    monkeypatch.setenv("FERSEP_BUILD", str(folder / "_build"))
+@pytest.mark.chapters
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_without_any_result_nothing_is_judged(tmp_path, monkeypatch):
+    monkeypatch.setenv("FERSEP_BUILD", str(tmp_path / "_build"))
     monkeypatch.setenv("FERSEP_STATIC", "1")
     monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
-    # Its recorded runs are those of this folder.
+    (tmp_path / "experiments").symlink_to(CHAPTER.parents[1] / "experiments")
     notebook = nbformat.read(CHAPTER, as_version=4)
-    here = f"import pathlib\nrecords.ROOT = pathlib.Path({str(folder)!r})"
-    notebook.cells.insert(0, new_code_cell(f"from fersep_book import records\n{here}"))
-    nbformat.write(notebook, folder / CHAPTER.name)
-    target = folder / "out.ipynb"
+    here = f"import pathlib\nevidence.ROOT = pathlib.Path({str(tmp_path)!r})"
+    notebook.cells.insert(0, new_code_cell(f"from fersep_book import evidence\n{here}"))
+    nbformat.write(notebook, tmp_path / "16_verdict.ipynb")
     papermill.execute_notebook(
-        str(folder / CHAPTER.name),
-        str(target),
+        str(tmp_path / "16_verdict.ipynb"),
+        str(tmp_path / "out.ipynb"),
         parameters={"draws": 100},
         progress_bar=False,
     )
-    tables = [
-        re.sub(r"<[^>]+>", " ", output.data.get("text/html", ""))
-        for cell in nbformat.read(target, as_version=4).cells
+    found = {v.key: v.mean for v in records.read(tmp_path / "out.ipynb").values}
+    assert found["verdict.claims"] == 12
+    assert all(found[f"verdict.{w}"] == 0 for w in ("holds", "fails", "depends"))
+    outputs = [
+        output["data"].get("text/html", "")
+        for cell in nbformat.read(tmp_path / "out.ipynb", as_version=4).cells
         for output in cell.get("outputs", [])
         if "data" in output
     ]
-    found = {value.key: value.mean for value in records.read(target).values}
-    return found, " ".join(" ".join(tables).split())
-
-
-def test_without_any_record(tmp_path, monkeypatch):
-    found, page = judged(tmp_path, monkeypatch)
-    assert found["verdict.holds"] == found["verdict.fails"] == 0
-    # Each claim on two kinds of faces, and one claim under three rules in two sources.
-    assert page.count("not measured") == 2 * found["verdict.claims"] + 2 * 3
+    page = " ".join(re.sub(r"<[^>]+>", " ", " ".join(outputs)).split())
+    assert "0 of 10 seeds are recorded" in page
     assert "needs RAF-DB" in page
+    assert "equal:" not in page
+    assert "different:" not in page
 
 
-def test_smoke_shows_numbers_and_judges_nobody(tmp_path, monkeypatch):
-    of_build = tmp_path / "_build" / "records" / "12_accuracy.json"
-    records.write(of_build, record("smoke", "rendered_basic"))
-    found, page = judged(tmp_path, monkeypatch)
-    assert found["verdict.holds"] == found["verdict.fails"] == 0
+def drawn(found, claim) -> str:
+    real = outcomes.judge([claim], {claim.id: found} if found else {})
+    other = outcomes.judge([claim], {})
+    return scorecard([claim], {"real": real, "rendered": other}, "A title.").data
+
+
+CLAIM = outcomes.Claim(
+    "gain", "It rises.", "gain in accuracy", margin=0.25, says="More", chapter="12_x"
+)
+
+
+def test_scorecard_says_each_verdict_in_words_and_draws_what_was_measured():
+    found = experiment(np.random.default_rng(7), 0.2)
+    whole = drawn(found, CLAIM)
+    assert "✓ holds" in whole
     assert re.search(
-        r"accuracy rises 5\.00 \[[\d., ]+\] %; smoke run: no verdict", page
+        r"gain in accuracy, in points: exact gradient \+1\d\.\d\d \(", whole
+    )
+    assert '<a href="12_x.html">More</a>' in whole
+    part = drawn(replace(found, plan={"seeds": range(9)}), CLAIM)
+    assert "no verdict yet" in part
+    assert "exact gradient +1" in part
+    assert "holds</b>" not in part
+    assert "Not measured: " in drawn(None, CLAIM)
+    assert "<svg height" not in drawn(None, CLAIM)
+
+
+@pytest.mark.parametrize("direction", ["above", "below"])
+def test_the_shaded_part_is_the_claimed_side(direction):
+    found = experiment(np.random.default_rng(8), 0.2)
+    page = drawn(found, replace(CLAIM, direction=direction))
+    start, width = map(
+        float, re.search(r'<rect x="([\d.]+)%" width="([\d.]+)%', page).groups()
+    )
+    if direction == "above":
+        assert start + width == pytest.approx(100, abs=0.02)
+    else:
+        assert start == 0
+    dot = float(re.search(r'<svg x="([\d.]+)%', page).group(1))
+    assert (start < dot < start + width) == (direction == "above")
+
+
+def test_all_is_summed_up_in_one_sentence():
+    words = ("holds", "holds", "fails", "no verdict yet")
+    judged = {
+        str(k): outcomes.Judgment(word, "4 of 10 seeds" * (k == 3), {})
+        for k, word in enumerate(words)
+    }
+    assert outcomes.sum_up(judged, "real") == (
+        "Of 4 claims on real faces 2 hold, 1 fails, 1 has no verdict yet "
+        "(4 of 10 seeds)"
     )
 
 
-def test_build_and_recorded_runs_stay_apart(tmp_path, monkeypatch):
-    of_build = tmp_path / "_build" / "records" / "12_accuracy.json"
-    records.write(of_build, record("smoke", "rendered_basic"))
-    runs = [record("gpu", "rendered_basic"), record("gpu", "facial_expressions")]
-    records.write(tmp_path / "results" / "gpu" / "runs.json", runs)
-    found, page = judged(tmp_path, monkeypatch)
-    assert (found["verdict.holds"], found["verdict.fails"]) == (2, 2)
-    build, recorded = page.split("2 recorded runs; 2 of them recorded with an earlier")
-    assert "accuracy rises 5.00" in build
-    assert "holds" not in build.split("This build:")[1]
-    gain = r"5\.00 \[[\d., ]+\] %; holds"
-    assert re.search(rf"accuracy rises {gain} {gain}", recorded)
-    inter = r"0\.200 \[[\d., ]+\]; fails"
-    assert re.search(rf"inter falls {inter} {inter}", recorded)
+# Exercises 16.1 and 16.2.
+
+
+def needed(delta, d, level=1.96, power=0.8416):
+    return ((level * d**0.5 + power * (d - delta**2) ** 0.5) / delta) ** 2
+
+
+def by_search(delta, d):
+    n = 10.0
+    while (delta * n - 1.96 * (d * n) ** 0.5) / (n * (d - delta**2)) ** 0.5 < 0.8416:
+        n *= 1.01
+    return n
+
+
+def recall(counts):
+    return np.diag(counts) / counts.sum(1)
+
+
+CHECKERS = {
+    ("16_verdict", "is_test_images"): (
+        [needed, lambda delta, d: 7.85 * d / delta**2, by_search],
+        [
+            lambda delta, d: needed(delta, d, power=0),  # half of them miss it
+            lambda delta, d: 2 * 0.86 * 0.14 * (2.8 / delta) ** 2,  # strangers
+            lambda delta, d: needed(delta, d, level=0),
+            lambda delta, d: needed(delta, d) ** 0.5,
+        ],
+    ),
+    ("16_verdict", "is_mean_over_classes"): (
+        [
+            lambda c: recall(c).mean(),
+            lambda c: sum(row[j] / sum(row) for j, row in enumerate(c)) / len(c),
+        ],
+        [
+            lambda c: np.trace(c) / c.sum(),  # by images
+            lambda c: recall(c.T).mean(),  # of what was said
+            lambda c: np.median(recall(c)),
+            lambda c: 100 * recall(c).mean(),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("place", "answer", "right"), as_cases(CHECKERS))
+def test_checkers_take_right_answers_and_refuse_wrong_ones(place, answer, right):
+    assert judge(*place, answer) == right
+
+
+def test_every_checker_is_tried():
+    assert untried(CHECKERS) == set()

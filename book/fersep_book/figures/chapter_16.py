@@ -24,7 +24,7 @@ def printed_sweep(
     printed = parts.as_array(accuracies)
     mean = float(printed.mean())
     error = (mean * (100 - mean) / n) ** 0.5
-    figure, axes = parts.one_panel(2.6)
+    figure, axes = parts.one_panel(2.2)
     axes.axhspan(mean - error, mean + error, color=style.PALE, alpha=0.6, lw=0)
     axes.axhline(mean, color=style.GRAY, lw=1)
     axes.plot(

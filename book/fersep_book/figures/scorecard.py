@@ -25,15 +25,15 @@ SIGNS = {"holds": "✓", "fails": "✗", "depends": "±", "undecided": "~"}
 _STYLE = """
 .fersep-scorecard { container-type: inline-size; margin: 1rem 0; }
 .fersep-scorecard .title { font-weight: 700; margin: 0 0 .25rem; }
-.fersep-scorecard .key, .fersep-scorecard small, .fersep-scorecard .ends {
+.fersep-scorecard :is(.key, small, .ends, .bare-rows) {
   font-size: .8125rem; line-height: 1.35; opacity: .85; }
-.fersep-scorecard .row { display: grid; gap: .1rem 1rem; padding: .35rem 0;
-  grid-template-columns: 13rem minmax(0, 1fr) 8rem; align-items: start;
+.fersep-scorecard .row { display: grid; gap: 2px 14px; padding: .35rem 0;
+  grid-template-columns: 185px minmax(0, 1fr) 130px; align-items: start;
   border-top: 1px solid light-dark(#d9d9d9, #4a4f57); }
 .fersep-scorecard .row > * { margin: 0; font-size: .9375rem; line-height: 1.3; }
 .fersep-scorecard .heads { font-size: .875rem; font-weight: 600; border: 0; }
-.fersep-scorecard .cell { display: grid; gap: 0 .75rem;
-  grid-template-columns: minmax(0, 1fr) 8rem; font-size: .9375rem; line-height: 1.3; }
+.fersep-scorecard .cell { display: grid; gap: 0 12px;
+  grid-template-columns: minmax(0, 1fr) 105px; font-size: .9375rem; line-height: 1.3; }
 .fersep-scorecard .cell.bare { display: block; }
 .fersep-scorecard .cell > div > svg { display: block; width: 100%; overflow: visible; }
 .fersep-scorecard .ends { display: flex; justify-content: space-between; }
@@ -64,13 +64,19 @@ def scorecard(
     kinds = [f"{kind[0].upper()}{kind[1:]} faces" for kind in judged]
     heads = "".join(f"<p>{each}</p>" for each in ["The paper's claim", *kinds])
     rows = [f'<div class="row heads" aria-hidden="true">{heads}</div>']
-    for claim in claims:
+    bare = [c for c in claims if _is_bare(c, judged)]
+    for claim in (c for c in claims if c not in bare):
         cells = "".join(
             _cell(claim, found[claim.id], kind)
             for kind, found in zip(kinds, judged.values(), strict=True)
         )
-        link = f'<a href="{claim.chapter}.html">{html.escape(claim.says)}</a>'
-        rows.append(f'<div class="row"><p class="claim">{link}</p>{cells}</div>')
+        rows.append(
+            f'<div class="row"><p class="claim">{_link(claim)}</p>{cells}</div>'
+        )
+    if bare:
+        rows.append(
+            f'<p class="bare-rows">Not measured: {", ".join(map(_link, bare))}.</p>'
+        )
     marks = ", ".join(
         f'<svg width="14" height="12" aria-hidden="true" style="display:inline-block;'
         f'width:14px">{_mark(arm, "7", 6)}</svg>{words}'
@@ -86,6 +92,15 @@ def scorecard(
         f'<p class="title">{html.escape(title)}</p><p class="key">{key}</p>'
         f"{''.join(rows)}</div>"
     )
+
+
+def _link(claim: Any) -> str:
+    return f'<a href="{claim.chapter}.html">{html.escape(claim.says)}</a>'
+
+
+def _is_bare(claim: Any, judged: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Tell whether there is nothing on any kind of faces."""
+    return all(found[claim.id].verdict == "not measured" for found in judged.values())
 
 
 def _cell(claim: Any, judgment: Any, kind: str) -> str:
@@ -129,14 +144,15 @@ def strip(claim: Any, measured: Mapping[str, Any]) -> str:
             parts.append(f"<line {places} {look}/>")
         parts.append(_mark(arm, at(e.mean), y))
     unit = " points" if claim.outcome.startswith("gain") else ""
-    told = [f"{ARMS[arm][0]} {in_figures(e)}" for arm, e in measured.items()]
+    digits = digits_of(claim.outcome)
+    told = [f"{ARMS[arm][0]} {in_figures(e, digits)}" for arm, e in measured.items()]
     alt = f"{claim.outcome}{unit and ', in points'}: {'; '.join(told)}"
-    low, high = (f"{end:g}".replace("-", "−") for end in ends)
+    low, high, least = (f"{x:g}".replace("-", "−") for x in (*ends, claim.margin))
     return (
         f'<svg height="{13 * len(measured) + 3}" role="img" '
         f'aria-label="{html.escape(alt)}">{"".join(parts)}</svg>'
         f'<div class="ends" aria-hidden="true"><span>{low}</span>'
-        f"<span>counts from {_short(claim.margin)}{unit}</span>"
+        f"<span>counts from {least}{unit}</span>"
         f"<span>{high}</span></div>"
     )
 
@@ -147,17 +163,17 @@ def _mark(arm: str, x: str, y: float) -> str:
     return f'<svg x="{x}" y="{y}" width="1" height="1" {look}><path d="{path}"/></svg>'
 
 
-def in_figures(estimate: Any) -> str:
+def in_figures(estimate: Any, digits: int = 2) -> str:
     """Say an estimate with its interval, or with its p-value where it has no ends."""
+    mean, low, high = (
+        f"{x:+.{digits}f}".replace("-", "−")
+        for x in (estimate.mean, estimate.low, estimate.high)
+    )
     if np.isfinite(estimate.low):
-        ends = f"{_short(estimate.low)} to {_short(estimate.high)}"
-        return f"{_short(estimate.mean)} ({ends})"
-    return f"{_short(estimate.mean)} (p = {estimate.p_value:.3f})"
+        return f"{mean} ({low} to {high})"
+    return f"{mean} (p = {estimate.p_value:.3f})"
 
 
-def _short(number: float) -> str:
-    """Write a number with two digits that count and a sign."""
-    if abs(number) < 5e-4:
-        return "0"
-    digits = max(0, 1 - int(np.floor(np.log10(abs(number)))))
-    return f"{number:+.{min(digits, 3)}f}".replace("-", "−")
+def digits_of(outcome: str) -> int:
+    """Return the decimals that an outcome is written with: two for points."""
+    return 2 if outcome.startswith(("gain", "order")) else 3
