@@ -8,6 +8,9 @@ from numpy.typing import ArrayLike
 
 from fersep_book.figures import parts, style
 
+#: So many points and more become one picture inside the figure: a page stays small.
+MANY = 1000
+
 
 def maps(
     named: Mapping[str, tuple[ArrayLike, ArrayLike | None, ArrayLike]],
@@ -31,6 +34,7 @@ def maps(
         spots, middle = parts.as_array(points), parts.as_array(true)
         for k, (color, marker) in enumerate(looks):
             look = {"color": color, "ms": 3.2, "alpha": 0.65, "mec": "none", "ls": ""}
+            look["rasterized"] = len(spots) > MANY
             axes.plot(*spots[numbers == k].T, marker, zorder=2, **look)
         if learned is not None:
             _centers(axes, parts.as_array(learned), looks, "^")
