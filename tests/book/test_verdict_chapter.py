@@ -132,6 +132,10 @@ CHECKERS = {
             lambda delta, d: needed(delta, d) ** 0.5,
         ],
     ),
+    ("appendix_since_then", "is_best_cosine"): (
+        [lambda: 0.0, lambda: float((np.eye(7, 9) @ np.eye(9, 7))[0, 1])],
+        [lambda: -1 / 6, lambda: 1 / 6, lambda: 0.5, lambda: -1.0],
+    ),
     ("16_verdict", "is_mean_over_classes"): (
         [
             lambda c: recall(c).mean(),
