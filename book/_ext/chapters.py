@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -158,9 +159,10 @@ def run_key(chapter: Chapter, parameters: dict[str, Any]) -> str:
     """Return the key of everything that decides what a run of the chapter prints.
 
     Code cells with their tags, parameters, the modules of this project that they
-    reach by import, the lock, and for a chapter that reads records the records
-    before it without their seconds. Prose and captions are not part of it: they
-    are taken from the source when the page is made.
+    reach by import, the lock, what is recorded for a chapter that reaches the
+    evidence, and for one that reads records those before it without their seconds.
+    Prose and captions are not part of it: they are taken from the source when the
+    page is made.
     """
     cells, imports = [], []
     for number, cell in enumerate(chapter.read().cells, 1):
@@ -168,6 +170,8 @@ def run_key(chapter: Chapter, parameters: dict[str, Any]) -> str:
             cells.append(cell)
             place = f"{chapter.page}.ipynb, cell {number}"
             imports += provenance.imported_names(cell.source, place)
+    imports = [name for name in imports if name.startswith("fersep")]
+    reached = {path.name for path in provenance.reached_files(imports)}
     lock = chapter.root / "requirements.lock"
     upstream = []
     if chapter.reads_records:
@@ -177,11 +181,23 @@ def run_key(chapter: Chapter, parameters: dict[str, Any]) -> str:
     parts = [
         [[cell.source, sorted(cell.metadata.get("tags", []))] for cell in cells],
         parameters,
-        provenance.code_key(*(n for n in imports if n.startswith("fersep"))),
+        provenance.code_key(*imports),
+        _recorded(chapter.root) if "evidence.py" in reached else "",
         hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else "",
         upstream,
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+@cache
+def _recorded(root: Path) -> str:
+    """Return the hash of all experiments and their results."""
+    digest = hashlib.sha256()
+    paths = [*root.glob("experiments/*.yml"), *root.glob("results/**/*.npz")]
+    for path in sorted(paths):
+        digest.update(str(path.relative_to(root)).encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _without_seconds(path: Path) -> dict[str, Any]:

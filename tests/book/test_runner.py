@@ -53,6 +53,17 @@ def test_only_a_change_of_code_reruns_what_it_reaches(book, name, old, new, stal
     assert ran(book.command("run")) == stale
 
 
+def test_a_new_result_reruns_what_draws_from_the_evidence(book):
+    reading = "from fersep_book import evidence"
+    book.replace("book/02_second.ipynb", "total = size + 1", reading)
+    assert ran(book.command("run")) == ["02_second"]
+    assert ran(book.command("run")) == []
+    result = book.path("results", "some", "exact-0.npz")
+    result.parent.mkdir(parents=True)
+    result.write_bytes(b"one")
+    assert ran(book.command("run")) == ["02_second"]
+
+
 def test_changed_prose_makes_a_new_page_without_a_run(book):
     book.replace("book/02_second.ipynb", "2 · Second", "2 · Another name")
     done = book.command("book")
