@@ -11,7 +11,7 @@ from fersep.analysis import mean_interval
 from fersep.data import BASIC_CLASSES, COMPOUND_CLASSES
 from fersep_book import published
 from fersep_book.evidence import Experiment, Recording
-from fersep_book.outcomes import BASE, FEWEST_IMAGES, accuracy, inter, intra_by_class
+from fersep_book.outcomes import FEWEST_IMAGES, accuracy, changes, inter, intra_by_class
 
 #: How far our interval may reach from a printed number and still be equal to it, in
 #: the unit of the number.
@@ -88,11 +88,11 @@ def judge(entry: Mapping[str, Any], experiments: Iterable[Experiment]) -> str:
     for found in experiments:
         arm = _arm_for(asked, found) if asked else None
         if asked and arm:
-            values = found.values(arm, asked.what)
-            if entry["key"].startswith("gain."):
-                base = found.values(BASE, asked.what)
-                values = [new - old for new, old in zip(values, base, strict=True)]
-            ours = mean_interval(values)
+            of_gain = entry["key"].startswith("gain.")
+            what = asked.what
+            ours = mean_interval(
+                changes(found, arm, what) if of_gain else found.values(arm, what)
+            )
             printed = published.number(entry["key"])
             word = compare((ours.low, ours.high), printed, MARGINS[rule])
             return f"{word}: {ours.mean:.3g} ({ours.low:.3g} to {ours.high:.3g})"

@@ -75,10 +75,17 @@ def calibration_error(run: Recording, bins: int = 15) -> float:
     return float(100 * sum(gaps) / len(sure))
 
 
+def changes(
+    found: Experiment, arm: str, what: Callable[[Recording], float]
+) -> list[float]:
+    """Return by how much a number of an arm differs from softmax, for each seed."""
+    pairs = zip(found.values(arm, what), found.values(BASE, what), strict=True)
+    return [new - old for new, old in pairs]
+
+
 def _change(what: Callable[[Recording], float]) -> Measure:
     def measure(found: Experiment, arm: str, null: float) -> Interval:
-        pairs = zip(found.values(arm, what), found.values(BASE, what), strict=True)
-        return analysis.mean_interval([new - old for new, old in pairs], null)
+        return analysis.mean_interval(changes(found, arm, what), null)
 
     return measure
 
@@ -318,6 +325,12 @@ def in_words(judged: Judgment, faces: str) -> str:
     return f"On {faces} faces: {judged.verdict}"
 
 
+def reasons(*judged: Judgment) -> list[str]:
+    """Say once what stands behind some verdicts, a sentence each."""
+    said = [f"{j.verdict.capitalize()}: {j.reason}." for j in judged if j.reason]
+    return list(dict.fromkeys(said))
+
+
 def why_silent(found: Experiment | None) -> str:
     """Say why an experiment decides nothing yet; empty where it does.
 
@@ -355,11 +368,9 @@ def wins(found: Experiment, arm: str, claim: Claim) -> tuple[int, int] | None:
     """
     if claim.outcome not in CHANGES or not found.begun:
         return None
-    what = CHANGES[claim.outcome]
+    each = changes(found, arm, CHANGES[claim.outcome])
     sign = 1 if claim.direction == "above" else -1
-    pairs = zip(found.values(arm, what), found.values(BASE, what), strict=True)
-    changes = [sign * (new - old) for new, old in pairs]
-    return sum(change > 0 for change in changes), len(changes)
+    return sum(sign * change > 0 for change in each), len(each)
 
 
 def failed_runs(found: Experiment) -> int:

@@ -11,13 +11,14 @@ import numpy as np
 from IPython.display import HTML
 from matplotlib.ticker import MaxNLocator
 
-from fersep_book.figures import style
+from fersep_book.evidence import RULES
+from fersep_book.figures import parts, style
 
 #: Arm of an experiment -> its words, the path of its mark, its color.
 ARMS = {
-    "exact": ("exact gradient", "M0-5a5 5 0 1 0 .1 0Z", style.BLUE),
-    "published": ("as printed", "M-4.5-4.5h9v9h-9Z", style.RED),
-    "mean": ("mean rule", "M0-6.5 6.5 0 0 6.5-6.5 0Z", style.GREEN),
+    "exact": (RULES["exact"], "M0-5a5 5 0 1 0 .1 0Z", style.BLUE),
+    "published": (RULES["published"], "M-4.5-4.5h9v9h-9Z", style.RED),
+    "mean": (RULES["mean"], "M0-6.5 6.5 0 0 6.5-6.5 0Z", style.GREEN),
 }
 #: Verdict -> its sign; the word stands beside it.
 SIGNS = {"holds": "✓", "fails": "✗", "depends": "±", "undecided": "~"}
@@ -133,17 +134,17 @@ def strip(claim: Any, measured: Mapping[str, Any]) -> str:
     width = abs(ends[int(above)] - claim.margin) / (ends[1] - ends[0])
     shade, gray = style.light_dark("#e7f0f7"), style.light_dark(style.GRAY)
     look = f'width="{100 * width:.2f}%" height="100%" fill="{shade}"'
-    parts = [f'<rect x="{at(start)}" {look}/>']
+    drawn = [f'<rect x="{at(start)}" {look}/>']
     for x in zero:
         look = f'y2="100%" stroke="{gray}" stroke-dasharray="1 3"'
-        parts.append(f'<line x1="{at(x)}" x2="{at(x)}" {look}/>')
+        drawn.append(f'<line x1="{at(x)}" x2="{at(x)}" {look}/>')
     for k, (arm, e) in enumerate(measured.items()):
         y = 13 * k + 7.5
         if np.isfinite(e.low):
             look = f'stroke="{style.light_dark(ARMS[arm][2])}" stroke-width="2"'
             places = f'x1="{at(e.low)}" x2="{at(e.high)}" y1="{y}" y2="{y}"'
-            parts.append(f"<line {places} {look}/>")
-        parts.append(_mark(arm, at(e.mean), y))
+            drawn.append(f"<line {places} {look}/>")
+        drawn.append(_mark(arm, at(e.mean), y))
     unit = " points" if claim.outcome.startswith("gain") else ""
     digits = digits_of(claim.outcome)
     told = [f"{ARMS[arm][0]} {in_figures(e, digits)}" for arm, e in measured.items()]
@@ -151,7 +152,7 @@ def strip(claim: Any, measured: Mapping[str, Any]) -> str:
     low, high, least = (f"{x:g}".replace("-", "−") for x in (*ends, claim.margin))
     return (
         f'<svg height="{13 * len(measured) + 3}" role="img" '
-        f'aria-label="{html.escape(alt)}">{"".join(parts)}</svg>'
+        f'aria-label="{html.escape(alt)}">{"".join(drawn)}</svg>'
         f'<div class="ends" aria-hidden="true"><span>{low}</span>'
         f"<span>counts from {least}{unit}</span>"
         f"<span>{high}</span></div>"
@@ -166,13 +167,10 @@ def _mark(arm: str, x: str, y: float) -> str:
 
 def in_figures(estimate: Any, digits: int = 2) -> str:
     """Say an estimate with its interval, or with its p-value where it has no ends."""
-    mean, low, high = (
-        f"{x:+.{digits}f}".replace("-", "−")
-        for x in (estimate.mean, estimate.low, estimate.high)
-    )
+    words = parts.interval_words(estimate, f"+.{digits}f")
     if np.isfinite(estimate.low):
-        return f"{mean} ({low} to {high})"
-    return f"{mean} (p = {estimate.p_value:.3f})"
+        return words
+    return f"{words} (p = {estimate.p_value:.3f})"
 
 
 def digits_of(outcome: str) -> int:
