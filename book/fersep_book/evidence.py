@@ -56,7 +56,13 @@ class Recording:
     @cached_property
     def right(self) -> Array:
         """Whether each test image was recognized, (n,)."""
-        return np.asarray(self.arrays["test_logits"].argmax(1) == self.labels)
+        return np.asarray(self.predicted("test") == self.labels)
+
+    def predicted(self, part: str) -> Array:
+        """The classes of a part's images as the run sees them, (n,)."""
+        if f"{part}_predictions" in self.arrays:
+            return self.arrays[f"{part}_predictions"]
+        return self.arrays[f"{part}_logits"].argmax(1)
 
     @cached_property
     def agreement(self) -> Array:

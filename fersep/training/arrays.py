@@ -25,6 +25,7 @@ def collect_arrays(
     faces: Mapping[str, data.Faces],
     *,
     features: bool = False,
+    brief: bool = False,
     device: str = "auto",
 ) -> Arrays:
     """Return what a run learned and what it makes of faces, in 16 bits.
@@ -36,6 +37,8 @@ def collect_arrays(
         "train", "validation", "test", and other sets under names of their own.
     features : bool
         Keep the features of the test images too.
+    brief : bool
+        Keep the predicted classes alone: no centers, means, logits or features.
     device : str
 
     Returns
@@ -49,14 +52,18 @@ def collect_arrays(
         among the directions of the test features; ``test_features`` (n, d).
     """
     where = pick_device(device)
-    found: dict[str, Any] = {"learned": run.center_history, "true": run.true_history}
+    found: dict[str, Any] = {}
+    if not brief:
+        found = {"learned": run.center_history, "true": run.true_history}
     model = run.model.to(where)
     for name, part in faces.items():
+        if name == "train" and brief:
+            continue
         with autocast(run.settings.precision, where):
             vectors, logits = evaluate(model, part.images)
         if name != "train":
             found[f"{name}_labels"] = part.labels
-        if name not in data.SPLITS:
+        if name not in data.SPLITS or brief:
             found[f"{name}_predictions"] = logits.argmax(1)
             continue
         directions, s = equations.unit(vectors)[0], len(part.classes)

@@ -55,6 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     unseen = "leave the test images alone, where something is still to be chosen"
     place("--no-test", action="store_true", help=unseen)
     place("--features", action="store_true", help="keep those of the test images too")
+    brief = "keep in NAME.npz the predicted classes instead of logits and centers"
+    place("--brief", action="store_true", help=brief)
     images = parser.add_argument_group("images").add_argument
     names = f"{', '.join(data.NAMES)} (default: %(default)s)"
     images("--data", default="rendered_basic", help=names)
@@ -222,6 +224,7 @@ def _save(
     if not order.out.endswith(".npz"):
         run.save(order.out)
         return
-    found = arrays.collect_arrays(run, faces, features=order.features, device=device)
+    kept = {"features": order.features, "brief": order.brief}
+    found = arrays.collect_arrays(run, faces, **kept, device=device)
     note = dict(pair.split("=", 1) for pair in order.note)
     arrays.save_arrays(order.out, run, found, note)
