@@ -233,26 +233,34 @@ def shown(name: str, parameters: Mapping[str, Any]) -> dict[str, Experiment]:
 def train(name: str, parameters: Mapping[str, Any]) -> Experiment:
     """Train the arms of an experiment here, on the faces and at the scale of a chapter.
 
-    An arm gives its rule of the centers, and λ = 0 where it is softmax alone; all else
-    is the chapter's: ``data``, ``root``, what `Settings` knows, ``seed``, ``n_seeds``
-    and ``device``.
+    An arm gives the settings that make it what it is; λ and α are the chapter's where
+    it has such a parameter and the arm's value is not 0. All else is the chapter's:
+    ``data``, ``root``, what `Settings` knows, ``seed``, ``n_seeds`` and ``device``; and
+    the arms that its parameter ``arms`` names, "a, b, c", where it has one.
     """
     plan = read_plan(name)
+    asked = [word.strip() for word in parameters.get("arms", "").split(",")]
+    arms = {arm: plan["arms"][arm] for arm in asked if arm} or plan["arms"]
     faces = dict(zip(data.SPLITS, load_faces(parameters), strict=True))
     seeds = range(parameters["seed"], parameters["seed"] + parameters["n_seeds"])
-    runs: dict[str, dict[int, Recording]] = {arm: {} for arm in plan["arms"]}
-    for seed, (arm, its) in product(seeds, plan["arms"].items()):
-        changes = {"rule": its.get("rule", "exact"), "seed": seed}
-        changes |= {"lam": 0.0} if its["lam"] == 0 else {}
+    runs: dict[str, dict[int, Recording]] = {arm: {} for arm in arms}
+    for seed, (arm, its) in product(seeds, arms.items()):
         run = training.load_or_train(
             faces["train"],
             faces["validation"],
-            settings_of(parameters, **changes),
+            settings_of(parameters, **_changes(its, parameters), seed=seed),
             device=parameters["device"],
         )
         kept = arrays.collect_arrays(run, faces, features=True)
         runs[arm][seed] = Recording(arrays.collect_facts(run), kept)
     return Experiment("of your own", plan | {"seeds": list(seeds)}, runs)
+
+
+def _changes(arm: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what makes an arm what it is, but for what the chapter may choose."""
+    chosen = [name for name in ("lam", "alpha") if name in parameters and arm.get(name)]
+    own = {name: value for name, value in arm.items() if name in _SETTINGS}
+    return {"rule": "exact"} | {k: v for k, v in own.items() if k not in chosen}
 
 
 def outdated(experiment: Experiment) -> list[str]:
