@@ -59,7 +59,8 @@ globalThis.liveStage = (() => {
     }
     path(look) {
       const node = make("path", this.svg, { class: look });
-      return (...parts) => node.setAttribute("d", parts.flat().join(""));
+      const draw = (...parts) => node.setAttribute("d", parts.flat().join(""));
+      return Object.assign(draw, { node });
     }
     text(look, place, words = "") {
       const [x, y] = this.at(place);
@@ -93,7 +94,7 @@ globalThis.liveStage = (() => {
       const stored = host.querySelector("script[type='application/json']");
       this.host = host;
       this.data = stored ? JSON.parse(stored.textContent) : {};
-      const place = host.querySelector(".stage");
+      const place = (this.place = host.querySelector(".stage"));
       this.row = make("div", place, { class: "boards" });
       this.buttons = make("div", place, { class: "buttons" });
       this.controls = make("div", place, { class: "controls" });
@@ -161,7 +162,7 @@ globalThis.liveStage = (() => {
         node.textContent = part;
         return node;
       }));
-      for (const svg of this.row.children) svg.setAttribute("aria-label", alt.replaceAll("_", " "));
+      for (const svg of this.row.querySelectorAll("svg")) svg.setAttribute("aria-label", alt.replaceAll("_", " "));
       for (const update of this.refresh) update();
     }
     address() {
@@ -241,7 +242,8 @@ globalThis.liveStage = (() => {
       });
       return node;
     }
-    // Play runs step() `fast` times a frame until it returns false; without motion, all.
+    // Play runs step() `fast` times a frame until it returns false. Without motion it
+    // shows the end alone, and lets the page breathe on the way.
     player(step, fast = 1, words = "Play", first = () => {}) {
       let playing = null;
       const begin = () => {
@@ -255,16 +257,18 @@ globalThis.liveStage = (() => {
         node.textContent = words;
       };
       const go = () => {
+        const until = performance.now() + 100;
         let more = true;
-        for (let k = 0; more && k < (calm() ? 5000 : fast); k++) more = step();
-        this.changed();
-        playing = more && !calm() ? requestAnimationFrame(go) : null;
+        for (let k = 0; more && (calm() ? performance.now() < until : k < fast); k++) more = step();
+        playing = more ? requestAnimationFrame(go) : null;
         node.textContent = playing === null ? words : "Pause";
+        if (!calm() || !more) this.changed();
       };
       this.play = () => playing === null && go();
     }
-    slider(words, key, stops, set = (value) => (this.state[key] = value), say = String) {
-      const label = make("label", this.controls, {}, `${words} `);
+    slider(words, key, stops, set = (value) => (this.state[key] = value), say = String,
+      parent = this.controls) {
+      const label = make("label", parent, {}, `${words} `);
       const value = make("b", label);
       const node = make("input", label, { type: "range", min: 0, max: stops.length - 1 });
       const get = () => [key].flat().reduce((part, name) => part[name], this.state);
@@ -303,5 +307,5 @@ globalThis.liveStage = (() => {
     }
   }
 
-  return { figure, toward, angle, two, clamp, TURN, CLASSES };
+  return { figure, make, mark, Board, toward, angle, two, clamp, calm, TURN, CLASSES };
 })();

@@ -93,6 +93,48 @@ WORDS = {
         "of different classes falls.",
         ["toy"],
     ),
+    "pairs": _Words(
+        "Each bar is the interval of one whole experiment, on invented gains; it is "
+        "thick where it leaves out zero. Look for the number of seeds at which pairs "
+        "find the gain most of the time, and for how many strangers would need.",
+        "Try this: set the true gain to 0. How many of the thirty bars are thick now?",
+        "About one in twenty of the pairs, for any number of seeds: that is what 95 % "
+        "means. Strangers err less often still: their bars are too long.",
+        ["statistics", "pairs"],
+    ),
+    "map": _Words(
+        "Point at a mark, or choose an image by its number. Look for classes without a "
+        "border between them, and for marks far inside another class.",
+        "Try this: show only what is recognized wrongly. Where on the map does it lie?",
+        "Along the borders, and in the middle of other classes: there an image has the "
+        "features of another word. Whether the network is wrong or the label, no map "
+        "can say.",
+        ["map"],
+    ),
+    "face": _Words(
+        "The outline of a rendered face: brows, eyes, nose and mouth, moved by the "
+        "same formulas as the pictures of this book. Look for the smallest change that "
+        "turns one expression into another; the words below name the two nearest rows "
+        "of the table.",
+        "Try this: choose surprise, then turn it into fear with as few units as "
+        "possible.",
+        "Two of seventeen: lower the brows (4) and stretch the lips (20). Fear is then "
+        "nearest, closely before fearfully surprised. With the jaw up again (26) it is "
+        "typical fear.",
+        ["face"],
+    ),
+    "verdict": _Words(
+        "The paper's claims, judged here from the recorded runs, by rules on controls. "
+        "A strip shows the estimate of each rule of the centers (● exact, ■ as "
+        "printed, ◆ mean) with its interval; the upright line is the margin, the "
+        "smallest effect that counts. The page starts at the sealed rules.",
+        "Try this: set the margin of “accuracy rises” to 0, then leave out one seed "
+        "after the other. Does the verdict hang on a single run?",
+        "A verdict that flips when one seed leaves was not much of a verdict. Note how "
+        "far each claim's breaking point is from the margin: that distance, not the "
+        "word, says how sure one may be.",
+        ["statistics", "verdict"],
+    ),
 }
 
 

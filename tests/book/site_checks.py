@@ -41,12 +41,6 @@ AXE_COLORS = {
     "runOnly": {"type": "rule", "values": ["color-contrast"]},
 }
 
-FRAMES = """range => {
-    const box = range.closest('.fersep-explore') || range.parentElement;
-    return [...box.querySelectorAll('img')].filter(img => !img.hidden)
-        .map(img => img.src);
-}"""
-
 
 def pages(html: Path) -> list[str]:
     """Return every page of a built book."""
@@ -162,7 +156,6 @@ def browser_faults(browser: Browser, html: Path, page: str) -> list[str]:
     raw = view.locator(".math:not(:has(mjx-container))").all_inner_texts()
     faults += [f"latex: not typeset: {text[:80]}" for text in raw]
     faults += _narrow_faults(view)
-    faults += _slider_faults(view)
     faults += _live_faults(view)
     faults += _axe_faults(view, AXE, "light")
     view.emulate_media(color_scheme="dark")
@@ -195,31 +188,6 @@ def _narrow_faults(view: Page) -> list[str]:
     if view.locator(cut).evaluate_all(hidden):
         faults.append("narrow: a formula is cut and does not say so")
     view.set_viewport_size(wide or {"width": 1280, "height": 720})
-    return faults
-
-
-def _slider_faults(view: Page) -> list[str]:
-    """Move every slider and list through its stops; each must show another picture."""
-    faults = []
-    for kind, selector in (
-        ("list", ".fersep-explore select"),
-        ("slider", "input[type=range]:not(.fersep-live input)"),
-    ):
-        for chooser in view.locator(selector).all():
-            if kind == "list":
-                stops = chooser.locator("option").count()
-            else:
-                stops = int(chooser.get_attribute("max") or 0) + 1
-            shown = set()
-            for stop in range(stops):
-                if kind == "list":
-                    chooser.select_option(index=stop)
-                elif stop:
-                    chooser.press("ArrowRight")
-                frame = chooser.evaluate(FRAMES)
-                shown |= set(frame if len(frame) == 1 else [])
-            if stops < 2 or len(shown) != stops:
-                faults.append(f"{kind}: {stops} stops show {len(shown)} pictures")
     return faults
 
 

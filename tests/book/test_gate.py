@@ -31,9 +31,7 @@ FAULTS = {
     "external": '<script src="https://example.com/chart.js"></script>',
     "console": "<script>noSuchFunction()</script>",
     "axe": '<input type="text">',
-    "slider": '<label>height <input type="range" max="3"></label>',
-    "list": '<div class="fersep-explore"><label>kind <select><option>a</option>'
-    "<option>b</option></select></label></div>",
+    "live": '<figure class="fersep-live" data-figure="none"></figure>',
     "private": f"The data are in {ROOT}/data.",
     "traceback": "```text\nTraceback (most recent call last):\n```",
 }

@@ -1,0 +1,151 @@
+// A verdict to argue with: the rules on controls, judged anew from the recorded values.
+(() => {
+  "use strict";
+  const S = globalThis.liveStatistics;
+  const { figure, make, Board } = globalThis.liveStage;
+  const LOOKS = ["k2 o", "k5 s", "k6 D"];
+
+  const bits = (text, n) => {
+    const bytes = atob(text);
+    return Float64Array.from({ length: n }, (_, i) =>
+      100 * ((bytes.charCodeAt(i >> 3) >> (7 - (i & 7))) & 1));
+  };
+
+  figure("verdict", (stage) => {
+    const { seeds, planned, arms, claims, right, images, counts } = stage.data;
+    const names = Object.keys(arms);
+    const hits = Object.fromEntries(Object.entries(right ?? {}).map(([arm, runs]) =>
+      [arm, runs.map((text) => bits(text, images))]));
+    const state = (stage.state = {
+      level: 0.05, holm: "holm", rule: "all",
+      seeds: seeds.map(() => 1), margin: claims.map((claim) => claim.margin),
+    });
+
+    const estimate = (claim, arm, kept) => {
+      if (claim.kind === "images")
+        return S.ofSeedsAndImages(kept.map((s) =>
+          Array.from(hits[arm][s], (v, i) => v - hits.softmax[s][i])));
+      const values = kept.map((s) => claim.values[arm][s]);
+      if (claim.kind === "seeds") return S.ofSeeds(values);
+      const means = values[0].map((_, j) => values.reduce((sum, row) => sum + row[j], 0) / kept.length);
+      return S.ofOrder(means, counts);
+    };
+    let [measured, measuredAs] = [[], ""];
+    const measure = ({ rule, seeds }) => {
+      if (measuredAs === rule + seeds) return measured;
+      measuredAs = rule + seeds;
+      const kept = seeds.flatMap((on, s) => (on ? [s] : []));
+      const asked = rule === "all" ? names : [rule];
+      return (measured = claims.map((claim) => asked.map((arm) => estimate(claim, arm, kept))));
+    };
+    const chancesOf = (how, k) => measure(how)[k].map((arm) => S.pValue(arm, how.margin[k]));
+    // The words of each claim's arms, under a state.
+    const words = (how, chances = claims.map((_, k) => chancesOf(how, k))) => {
+      const adjusted = how.holm === "holm" ? S.holm(chances.flat()) : chances.flat();
+      let next = 0;
+      return measure(how).map((arms, k) => arms.map(({ mean }) => {
+        if (!(adjusted[next++] < how.level)) return "undecided";
+        return mean > how.margin[k] === (claims[k].direction === "above") ? "holds" : "fails";
+      }));
+    };
+    const join = (said) => (new Set(said).size === 1 ? said[0] : "depends");
+    // The margin up to which a claim holds while the others stay; null if at none.
+    const breaking = (how, k, chances) => {
+      const sign = claims[k].direction === "above" ? 1 : -1;
+      const holds = (margin) => {
+        const other = { ...how, margin: how.margin.with(k, margin) };
+        return join(words(other, chances.with(k, chancesOf(other, k)))[k]) === "holds";
+      };
+      const arms = measure(how)[k];
+      let strict = sign * Math.min(...arms.map(({ mean }) => sign * mean));
+      let easy = strict - sign * (1e-3 + 1e3 * Math.max(...arms.map(({ error }) => error)));
+      if (!holds(easy)) return null;
+      for (let t = 0; t < 40; t++) {
+        const middle = (strict + easy) / 2;
+        if (holds(middle)) easy = middle;
+        else strict = middle;
+      }
+      return strict;
+    };
+    stage.measure = measure;
+    stage.judge = (how) => {
+      const chances = claims.map((_, k) => chancesOf(how, k));
+      const said = words(how, chances);
+      const verdicts = said.map(join);
+      const stands = (k) => verdicts[k] === "holds" && claims[k].rests_on.every((j) => stands(j));
+      return claims.map((claim, k) => ({
+        verdict: verdicts[k], words: said[k], stands: stands(k), breaking: breaking(how, k, chances),
+        weak: claim.rests_on.filter((j) => !stands(j)),
+      }));
+    };
+
+    stage.slider("level:", "level", [0.001, 0.01, 0.05, 0.1, 0.2]);
+    stage.choice("many claims:", "holm", { holm: "Holm's rule", none: "each alone" });
+    stage.choice("rule of the centers:", "rule", { all: "all three", ...arms });
+    seeds.forEach((seed, s) => {
+      const node = stage.button(`seed ${seed}`, () => {
+        const left = state.seeds.reduce((a, b) => a + b) - state.seeds[s];
+        if (left >= 2) state.seeds = state.seeds.with(s, 1 - state.seeds[s]);
+      });
+      stage.refresh.push(() => node.setAttribute("aria-pressed", Boolean(state.seeds[s])));
+    });
+
+    // One row for each claim: a strip with the intervals and the margin, and the words.
+    const say = (k, value) => value.toFixed(claims[k].digits).replace("-", "−");
+    const rows = claims.map((claim, k) => {
+      const row = make("div", stage.place, { class: "claim" });
+      make("b", row, {}, claim.says);
+      const word = make("span", row, { class: "word" });
+      const strip = make("div", row, { class: "strip" });
+      stage.slider("margin:", ["margin", k], claim.stops,
+        (value) => (state.margin = state.margin.with(k, value)), (value) => say(k, value), row);
+      return { strip, word, note: make("span", row, { class: "note" }) };
+    });
+    const strips = rows.map(({ strip }, k) => {
+      const { stops } = claims[k];
+      const [left, end] = [stops[0], stops[stops.length - 1]];
+      const board = new Board(strip, [left, end, -1, 1], 300, 60);
+      board.svg.setAttribute("aria-hidden", "true");
+      board.path("grid")(board.line([[left, 0.1], [end, 0.1]]));
+      board.text("small", [left, -0.95], say(k, left));
+      board.text("small end", [end, -0.95], say(k, end));
+      const floor = board.path("push");
+      const marks = LOOKS.map((look) => [board.path(`pull ${look.slice(0, 2)}`), board.path(`dots ${look.slice(0, 2)}`)]);
+      return (estimates, looks, margin) => {
+        floor(board.line([[margin, -0.6], [margin, 1]]));
+        marks.forEach(([line, dot], r) => {
+          const at = looks.indexOf(r);
+          if (at < 0) return line(), dot();
+          const y = 0.45 * (1 - r) + 0.1;
+          const [low, high] = estimates[at].exact === undefined ? S.interval(estimates[at], 1 - state.level) : [0, 0];
+          const clip = (v) => Math.min(end, Math.max(left, v));
+          line(low < high ? board.line([[clip(low), y], [clip(high), y]]) : "");
+          dot(board.mark(LOOKS[r].slice(3), [clip(estimates[at].mean), y], 5));
+        });
+      };
+    });
+    stage.show = () => {
+      const judged = stage.judge(state);
+      const found = measure(state);
+      const looks = state.rule === "all" ? names.map((_, r) => r) : [names.indexOf(state.rule)];
+      judged.forEach(({ verdict, words, weak, breaking }, k) => {
+        const { word, note } = rows[k];
+        strips[k](found[k], looks, state.margin[k]);
+        word.textContent = verdict;
+        word.dataset.verdict = verdict;
+        const way = claims[k].direction === "above" ? "up" : "down";
+        const parts = [breaking === null ? "holds at no margin" : `holds ${way} to a margin of ${say(k, breaking)}`];
+        if (verdict === "depends") parts.unshift(words.map((w, r) => `${arms[names[looks[r]]]}: ${w}`).join(", "));
+        if (weak.length)
+          parts.push(`rests on what does not hold: ${weak.map((j) => `“${claims[j].says}”`).join(", ")}`);
+        note.textContent = parts.join("; ");
+      });
+      const count = (wanted) => judged.filter(({ verdict }) => verdict === wanted).length;
+      const kept = state.seeds.reduce((a, b) => a + b);
+      const tally = ["holds", "fails", "undecided", "depends"].map((w) => `${w} ${count(w)}`).join(", ");
+      const early = seeds.length < planned ? ` No verdict before all ${planned} seeds are recorded: this is what ${kept} say so far.` : "";
+      const text = `${judged.length} claims, ${kept} seeds: ${tally}; ${judged.filter((j) => j.stands).length} stand with all that they rest on.${early}`;
+      return { text, alt: text };
+    };
+  });
+})();
