@@ -418,7 +418,7 @@ def badge(lines: Sequence[str]) -> str:
     """Return passed checks as one quiet line of HTML that opens."""
     entries = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
     return (
-        f'<details class="fersep-checks"><summary>{_count(lines)}</summary>'
+        f'<details class="fersep-checks margin"><summary>{_count(lines)}</summary>'
         f"<ul>{entries}</ul></details>"
     )
 

@@ -156,7 +156,7 @@ def explain(
         return (
             f'{head} data-tex="{html.escape(html.unescape(tex))}">{number}'
             rf"\[{marked}\]</div>"
-            f'<details class="fersep-symbols"><summary>Symbols of {_name(number)}'
+            f'<details class="fersep-symbols margin"><summary>Symbols of {_name(number)}'
             f"</summary><ul>{notes}</ul></details>"
         )
 
@@ -165,7 +165,7 @@ def explain(
 
 def plain(page: str) -> str:
     """Return a page as it was before `explain`."""
-    page = re.sub(r'(?s)<details class="fersep-symbols">.*?</details>', "", page)
+    page = re.sub(r'(?s)<details class="fersep-symbols margin">.*?</details>', "", page)
     return _FORMULA.sub(_without_marks, page)
 
 

@@ -152,7 +152,9 @@ def svg(figure: Figure) -> str:
     width, height = figure.get_size_inches()
     return (
         f'<svg width="{96 * width:.0f}" viewBox="0 0 {72 * width:g} {72 * height:g}" '
-        'style="max-width:100%;height:auto;stroke-linejoin:round" '
+        # on a phone no smaller than what leaves its letters 9 px high
+        f'style="--least:{77 * width:.0f}px;max-width:100%;height:auto;'
+        'stroke-linejoin:round" '
         'xmlns="http://www.w3.org/2000/svg" '
         f'xmlns:xlink="http://www.w3.org/1999/xlink">{inside}'
     )
