@@ -40,7 +40,7 @@ def open_photographs(
         lost = say_skipped(listing.skipped)
         raise DataError(f"{listing.nothing}{lost}; {listing.advice}")
     key = [name, image_size, provenance.code_key(read.__module__)]
-    places = {photo.path: below(root, photo.path) for photo in photos}
+    places = {p: below(root, p) for p in dict.fromkeys(photo.path for photo in photos)}
     for path, place in places.items():
         facts = path.stat()
         key += [place, facts.st_size, facts.st_mtime_ns]

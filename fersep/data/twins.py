@@ -35,9 +35,8 @@ FLAT = 3
 
 #: Mirrored or not, turned by degrees, moved right and down in pixels of 24, zoomed in.
 #: The change back is not needed: the other picture of a pair is changed by it.
-PLAIN = [(m, 0, 0, 0, zoom) for zoom in (1, 0.9) for m in (0, 1)]
 CHANGES = [
-    *PLAIN,
+    *((m, 0, 0, 0, zoom) for zoom in (1, 0.9) for m in (0, 1)),
     *((0, turn, 0, 0, 1) for turn in (5, 10)),
     *((1, turn, 0, 0, 1) for turn in (-10, -5, 5, 10)),
     *((m, 0, x, 0, 1) for m, x in ((0, 1), (0, 2), (1, 1), (1, 2), (1, -1), (1, -2))),
@@ -45,17 +44,13 @@ CHANGES = [
     *((m, 0, x, y, 0.87) for m, x, y in product((0, 1), (-1.5, 1.5), (-1.5, 1.5))),
 ]
 
-#: Above this many images only `PLAIN` copies are looked for.
-CROWD = 25_000
-
 
 def join_near_duplicates(images: Array, groups: Sequence[str]) -> list[str]:
     """Join the groups of images that are nearly the same.
 
     Found are copies that were brightened, compressed, mirrored, turned by up to about
-    10 degrees, or moved or cut by up to about a tenth; among more than 25,000 images
-    not those that were turned or moved. Two photographs of one scene stay apart. Images
-    are (n, channels, size, size) uint8.
+    10 degrees, or moved or cut by up to about a tenth. Two photographs of one scene
+    stay apart. Images are (n, channels, size, size) uint8.
     """
     small = _shrink(images)
     # Of equal copies one is enough: a thousand of them would be half a million pairs.
@@ -94,11 +89,11 @@ def _find_pairs(small: Tensor) -> Array:
     few = _waves(FEW)
     prints = normalize(small @ few, dim=1)
     cells = _Cells(prints)
-    for change in CHANGES if len(small) <= CROWD else PLAIN:
+    for change in CHANGES:
         matrix = change_matrix(*change)
         changed = normalize(small @ (matrix @ few), dim=1)
         for i, j in cells.near(changed):
-            same = _same(small[i] @ matrix, small[j])
+            same = _same(small[i], matrix, small[j])
             found.append(np.stack([i[same], j[same]], axis=1))
     return np.concatenate(found)
 
@@ -147,16 +142,19 @@ class _Cells:
             yield i[start : start + 1000], j[start : start + 1000]
 
 
-def _same(first: Tensor, second: Tensor) -> Array:
+def _same(first: Tensor, matrix: Tensor, second: Tensor) -> Array:
     """Return which pairs of pictures (k, 576) agree after the change that fits best.
 
-    The second one is written as the first one times a contrast, plus a brightness and
-    its slopes: to first order those are all small shifts, turns, zooms and shears.
+    The second one is written as the changed first one times a contrast, plus a
+    brightness and its slopes: to first order those are all small shifts, turns, zooms
+    and shears.
     """
     many = _waves(MANY)
-    a, target = normalize(first @ many, dim=1), normalize(second @ many, dim=1)
+    a = normalize(first @ (matrix @ many), dim=1)
+    target = normalize(second @ many, dim=1)
     near = ((a * target).sum(1) > ROUGH).nonzero()[:, 0]
-    down, right = torch.gradient(first[near].view(-1, SIDE, SIDE), dim=(1, 2))
+    changed = (first[near] @ matrix).view(-1, SIDE, SIDE)
+    down, right = torch.gradient(changed, dim=(1, 2))
     y, x = torch.meshgrid(*2 * [torch.linspace(-1, 1, SIDE)], indexing="ij")
     slopes = [s * by for s in (down, right) for by in (torch.ones_like(x), x, y)]
     terms = torch.stack([s.flatten(1) @ many for s in slopes], dim=1)
