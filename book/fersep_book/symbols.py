@@ -156,8 +156,8 @@ def explain(
         return (
             f'{head} data-tex="{html.escape(html.unescape(tex))}">{number}'
             rf"\[{marked}\]</div>"
-            f'<details class="fersep-symbols margin"><summary>Symbols of {_name(number)}'
-            f"</summary><ul>{notes}</ul></details>"
+            '<details class="fersep-symbols margin">'
+            f"<summary>Symbols of {_name(number)}</summary><ul>{notes}</ul></details>"
         )
 
     return _FORMULA.sub(with_notes, page), missing

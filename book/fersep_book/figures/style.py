@@ -207,7 +207,9 @@ def show(figure: Figure, alt: str) -> None:
     )
 
 
-def table(headers: Sequence[str], rows: Sequence[Sequence[Any]], caption: str) -> Any:
+def table(
+    headers: Sequence[str], rows: Sequence[Sequence[Any]], caption: str, fold: str = ""
+) -> Any:
     """A table for the page: a caption, column headers, and a header in each row.
 
     Parameters
@@ -217,6 +219,8 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[Any]], caption: str) -
         The first entry of a row names it; all are shown by ``str``, but a pair
         (text, address) as a link.
     caption : str
+    fold : str
+        What a closed band says behind which the table waits; "" for an open table.
 
     Returns
     -------
@@ -254,11 +258,13 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[Any]], caption: str) -
         )
         lines.append(f'<tr><th scope="row">{name}</th>{entries}</tr>')
     wide = " wide" * (len(headers) > 3)
+    before, after = f"<details><summary>{fold}</summary>", "</details>"
     return HTML(
+        f"{before * bool(fold)}"
         f'<figure class="fersep-table{wide}"><figcaption>{html.escape(caption)}'
         '</figcaption><div class="scroll"><table class="table">'
         f"<thead><tr>{''.join(heads)}</tr></thead>"
-        f"<tbody>{''.join(lines)}</tbody></table></div></figure>"
+        f"<tbody>{''.join(lines)}</tbody></table></div></figure>{after * bool(fold)}"
     )
 
 
