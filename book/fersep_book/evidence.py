@@ -220,13 +220,23 @@ def load(name: str, root: Path | None = None) -> Experiment:
     return Experiment(name, plan, paired)
 
 
-def shown(name: str, parameters: Mapping[str, Any]) -> dict[str, Experiment]:
+def shown(
+    name: str, parameters: Mapping[str, Any], fewest: int = 1
+) -> dict[str, Experiment]:
     """Return what a chapter shows: "recorded" runs, and before them "yours".
 
     Yours are the same arms, trained here on the faces that the chapter's parameter
-    ``data`` names; there are none where it is empty.
+    ``data`` names; there are none where it is empty. With less than the ``fewest`` test
+    images they are left out, and a sentence says so.
     """
     yours = {"yours": train(name, parameters)} if parameters["data"] else {}
+    for mine in yours.values():
+        if (n := len(mine.of("softmax")[0].labels)) < fewest:
+            print(
+                f"You have {n} test images, and this chapter needs {fewest}: it shows "
+                "the recorded runs alone."
+            )
+            yours = {}
     return yours | {"recorded": load(name)}
 
 

@@ -71,7 +71,7 @@ def calibration_error(run: Recording, bins: int = 15) -> float:
     shares = np.exp(logits - logits.max(1, keepdims=True))
     sure = (shares / shares.sum(1, keepdims=True)).max(1)
     parts = np.array_split(np.argsort(sure), bins)
-    gaps = [abs(sure[p].mean() - run.right[p].mean()) * len(p) for p in parts]
+    gaps = [abs((sure[p] - run.right[p]).sum()) for p in parts]
     return float(100 * sum(gaps) / len(sure))
 
 
