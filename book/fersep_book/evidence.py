@@ -56,7 +56,12 @@ class Recording:
     @cached_property
     def right(self) -> Array:
         """Whether each test image was recognized, (n,)."""
-        return np.asarray(self.predicted("test") == self.labels)
+        return self.right_on("test")
+
+    def right_on(self, part: str) -> Array:
+        """Whether each image of a part was recognized, (n,)."""
+        right = self.predicted(part) == self.arrays[f"{part}_labels"]
+        return np.asarray(right)
 
     def predicted(self, part: str) -> Array:
         """The classes of a part's images as the run sees them, (n,)."""
@@ -119,30 +124,37 @@ class Experiment:
     def gain(
         self,
         arm: str,
-        base: str = "softmax",
+        base: str | None = "softmax",
         *,
-        score: Callable[[Recording], Array] = lambda run: run.right,
+        part: str = "test",
+        score: Callable[[Recording], Array] | None = None,
         by_class: bool = False,
         images: Array | None = None,
         **rule: float,
     ) -> Interval:
-        """Return the gain in test accuracy in points, over seeds and test images.
+        """Return the gain in accuracy in points, over seeds and test images.
 
         Parameters
         ----------
         arm, base : str
-        score : callable
-            What a run gets for each test image, (n,), at most 1; whether it is right.
+            Without a base it is no gain, but the accuracy of the arm.
+        part : str
+            The images: "test", or another set that the runs were tried on.
+        score : callable, optional
+            What a run gets for each image, (n,), at most 1; whether it is right.
         by_class : bool
             Mean-class accuracy, in which all classes count alike.
         images : array of bool, (n,), optional
-            The test images that count.
+            The images that count.
         **rule
             ``level`` and ``null`` (in points) of `analysis.two_way_interval`.
         """
-        pairs = zip(self.of(arm), self.of(base), strict=True)
-        values = [100.0 * score(new) - 100.0 * score(old) for new, old in pairs]
-        labels = self.of(base)[0].labels
+        what = score or (lambda run: run.right_on(part))
+        values = [100.0 * what(run) for run in self.of(arm)]
+        if base:
+            both = zip(values, self.of(base), strict=True)
+            values = [new - 100.0 * what(old) for new, old in both]
+        labels = self.of(arm)[0].arrays[f"{part}_labels"]
         kept = np.ones(len(labels), bool) if images is None else images
         strata = labels[kept] if by_class else None
         if len(values) == 1:
@@ -155,14 +167,18 @@ class Experiment:
             return f"Experiment {self.name} · no seed is recorded yet"
         some = next(iter(next(iter(self.runs.values())).values()))
         settings, made = some.facts["settings"], some.facts["provenance"]
+        sets = [self.of(arm)[0].facts["data"] for arm in self.runs]
+        names = dict.fromkeys(each["name"] for each in sets)
+        counts = [each["count"] for each in sets]
+        some_or_all = " to ".join(f"{n:,}" for n in sorted({min(counts), max(counts)}))
         judged = "test" if "test_labels" in some.arrays else "validation"
         images = len(some.arrays[f"{judged}_labels"])
         planned, n = len(self.plan["seeds"]), len(self.seeds)
         seeds = "one seed" if n == 1 else f"{n} seeds"
         seeds += "" if self.complete else f" of {planned}"
         return (
-            f"Experiment {self.name} · {some.facts['data']['name']}, "
-            f"{some.facts['data']['count']:,} training and {images:,} {judged} images "
+            f"Experiment {self.name} · {', '.join(names)}, "
+            f"{some_or_all} training and {images:,} {judged} images "
             f"· {settings['arch']}, width {settings['width']} · "
             f"{len(self.runs)} arms × {seeds} · {settings['epochs']} epochs · "
             f"{made['device']}, {made['precision']}"
@@ -246,12 +262,20 @@ def train(name: str, parameters: Mapping[str, Any]) -> Experiment:
     An arm gives the settings that make it what it is; λ and α are the chapter's where
     it has such a parameter and the arm's value is not 0. All else is the chapter's:
     ``data``, ``root``, what `Settings` knows, ``seed``, ``n_seeds`` and ``device``; and
-    the arms that its parameter ``arms`` names, "a, b, c", where it has one.
+    the arms that its parameter ``arms`` names, "lam=0, lam=1", where it has one. The
+    runs are tried on the set ``other`` in the folder ``other_root`` too, if named.
     """
     plan = read_plan(name)
-    asked = [word.strip() for word in parameters.get("arms", "").split(",")]
-    arms = {arm: plan["arms"][arm] for arm in asked if arm} or plan["arms"]
+    asked = [arm for arm in parameters.get("arms", "").split(", ") if arm]
+    if unknown := [arm for arm in asked if arm not in plan["arms"]]:
+        raise ValueError(
+            f"experiments/{name}.yml has no arm {unknown[0]!r}; name some of "
+            + ", ".join(plan["arms"])
+        )
+    arms = {arm: plan["arms"][arm] for arm in asked} or plan["arms"]
     faces = dict(zip(data.SPLITS, load_faces(parameters), strict=True))
+    if other := parameters.get("other"):
+        faces[other] = data.foreign(other, parameters["other_root"], faces["train"])
     seeds = range(parameters["seed"], parameters["seed"] + parameters["n_seeds"])
     runs: dict[str, dict[int, Recording]] = {arm: {} for arm in arms}
     for seed, (arm, its) in product(seeds, arms.items()):

@@ -11,7 +11,14 @@ from fersep.analysis import mean_interval
 from fersep.data import BASIC_CLASSES, COMPOUND_CLASSES
 from fersep_book import published
 from fersep_book.evidence import Experiment, Recording
-from fersep_book.outcomes import FEWEST_IMAGES, accuracy, changes, inter, intra_by_class
+from fersep_book.outcomes import (
+    FEWEST_IMAGES,
+    accuracy,
+    changes,
+    compare,
+    inter,
+    intra_by_class,
+)
 
 #: How far our interval may reach from a printed number and still be equal to it, in
 #: the unit of the number.
@@ -97,14 +104,6 @@ def judge(entry: Mapping[str, Any], experiments: Iterable[Experiment]) -> str:
             word = compare((ours.low, ours.high), printed, MARGINS[rule])
             return f"{word}: {ours.mean:.3g} ({ours.low:.3g} to {ours.high:.3g})"
     return f"needs {published.needed_data(entry['key'])}"
-
-
-def compare(ours: tuple[float, float], printed: float, margin: float) -> str:
-    """Return ``equal``, ``different`` or ``undecided``, from our interval."""
-    low, high = printed - margin, printed + margin
-    if low <= ours[0] and ours[1] <= high:
-        return "equal"
-    return "different" if ours[1] < low or high < ours[0] else "undecided"
 
 
 def ask(key: str) -> Asked | None:

@@ -17,6 +17,7 @@ from functools import cache
 from itertools import permutations
 from math import factorial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,6 +36,13 @@ BASE = "softmax"
 
 #: Below this many test images of a class nothing is judged.
 FEWEST_IMAGES = 30
+
+#: What fer2013-transfer asks of press photographs -> the arms it compares, new and old.
+TRANSFER = {
+    "more images": ("fer2013-separate", "fewer-separate"),
+    "the loss": ("fer2013-separate", "fer2013-softmax"),
+}
+PRESS = "facial_expressions"
 
 
 def accuracy(run: Recording) -> float:
@@ -171,6 +179,26 @@ def by_rule(found: Experiment, outcome: str) -> dict[str, Interval]:
     return {words: measure(found, arm, 0.0) for arm, words in evidence.RULES.items()}
 
 
+def beside(found: Experiment, base: str) -> dict[str, Interval]:
+    """Return the gain of every other arm over one arm, with simultaneous intervals.
+
+    Bonferroni's rule makes them hold together with 95 %. Softmax is no setting of the
+    loss: it does not count, and its interval is of the same level as the others.
+    """
+    arms = [arm for arm in found.runs if arm != base]
+    counted = [arm for arm in arms if found.plan["arms"][arm].get("lam") != 0]
+    level = 1 - 0.05 / max(len(counted), 1)
+    return {arm: found.gain(arm, base, level=level) for arm in arms}
+
+
+def compare(ours: tuple[float, float], printed: float, margin: float) -> str:
+    """Return ``equal``, ``different`` or ``undecided``, from our interval."""
+    low, high = printed - margin, printed + margin
+    if low <= ours[0] and ours[1] <= high:
+        return "equal"
+    return "different" if ours[1] < low or high < ours[0] else "undecided"
+
+
 @dataclass(frozen=True)
 class Claim:
     """One claim of the paper, and the outcome of sealed experiments that decides it.
@@ -187,6 +215,10 @@ class Claim:
         The smallest effect that matters.
     experiments : dict of str to str
         Kind of faces ("real", "rendered") -> name of the experiment.
+    alike : mapping
+        Of a claim that settings do equally well, instead of an outcome: ``base``, an
+        arm; ``arms``, words -> arms that lie within the margin of it; ``open``, what
+        the words tell apart.
     rests_on : sequence of str
         Claims that this one presupposes.
     says, where, chapter : str
@@ -201,6 +233,7 @@ class Claim:
     direction: str = "above"
     margin: float = 0.0
     experiments: Mapping[str, str] = field(default_factory=dict)
+    alike: Mapping[str, Any] = field(default_factory=dict)
     rests_on: Sequence[str] = ()
     says: str = ""
     where: str = ""
@@ -245,12 +278,57 @@ def judge_recorded(kind: str) -> dict[str, Judgment]:
         for claim in asked
         if kind in claim.experiments
     }
-    judged = judge(asked, found)
+    own_rule = [c for c in asked if c.experiments.get(kind) == "fer2013-transfer"]
+    judged = judge([claim for claim in asked if claim not in own_rule], found)
+    for claim in own_rule:
+        both = judge_transfer(found[claim.id], claim.margin)
+        judged[claim.id] = both["more images"]
     for claim in claims():
         if claim.id not in judged:
             why = str(claim.by_construction)
             judged[claim.id] = Judgment("by construction", why, {})
     return {claim.id: judged[claim.id] for claim in claims()}
+
+
+def enough(labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell which images are of a class with at least `FEWEST_IMAGES` of them, (n,)."""
+    return np.asarray(np.bincount(labels)[labels] >= FEWEST_IMAGES)
+
+
+def mean_class_accuracy(
+    found: Experiment, arm: str, part: str, base: str | None = None, null: float = 0.0
+) -> Interval:
+    """Return mean-class accuracy on some images, or how far an arm is above another.
+
+    Classes with fewer than `FEWEST_IMAGES` of the images take no part.
+    """
+    images = enough(found.of(arm)[0].arrays[f"{part}_labels"])
+    return found.gain(arm, base, part=part, by_class=True, images=images, null=null)
+
+
+def judge_transfer(
+    found: Experiment, margin: float, level: float = 0.05
+) -> dict[str, Judgment]:
+    """Judge the questions of fer2013-transfer together, by the rule in its file.
+
+    They are asked of press photographs: `TRANSFER` has the arms that they compare.
+    """
+    measured = {
+        question: mean_class_accuracy(found, new, PRESS, base, margin)
+        for question, (new, base) in TRANSFER.items()
+        if found.begun
+    }
+    if reason := _what_lacks(found):
+        arms = {name: {"exact": each} for name, each in measured.items()}
+        word = "no verdict yet"
+        return {name: Judgment(word, reason, arms.get(name, {})) for name in TRANSFER}
+    p_values = analysis.adjust_p_values([each.p_value for each in measured.values()])
+    judged = {}
+    for (name, estimate), p in zip(measured.items(), p_values, strict=True):
+        word = "holds" if estimate.mean > margin else "fails"
+        word = word if p < level else "undecided"
+        judged[name] = Judgment(word, "", {"exact": estimate})
+    return judged
 
 
 def judge(
@@ -287,6 +365,9 @@ def judge(
             word = "no verdict yet" if claim.id in found else "not measured"
             judged[claim.id] = Judgment(word, reason, arms)
             continue
+        if claim.alike:
+            judged[claim.id] = _judge_alike(claim, found[claim.id])
+            continue
         words = {
             arm: _word(estimate, claim, p_values[claim.id, arm] < level)
             for arm, estimate in arms.items()
@@ -296,7 +377,7 @@ def judge(
 
 
 def _measure_arms(claim: Claim, found: Experiment | None) -> dict[str, Interval]:
-    if found is None or not found.begun:
+    if found is None or not found.begun or claim.alike:
         return {}
     measure = OUTCOMES[claim.outcome]
     arms = [arm for arm in found.runs if arm != BASE]
@@ -310,11 +391,26 @@ def _word(estimate: Interval, claim: Claim, clear: bool) -> str:
     return "holds" if above == (claim.direction == "above") else "fails"
 
 
-def _join(words: Mapping[str, str], measured: Mapping[str, Interval]) -> Judgment:
+def _judge_alike(claim: Claim, found: Experiment) -> Judgment:
+    """Judge whether arms are as good as another, by the interval of each."""
+    gaps, words = beside(found, claim.alike["base"]), {}
+    for name, arms in claim.alike["arms"].items():
+        ends = [(gaps[arm].low, gaps[arm].high) for arm in arms]
+        each = {compare(pair, 0.0, claim.margin) for pair in ends}
+        words[name] = "holds" if each == {"equal"} else "undecided"
+        words[name] = "fails" if "different" in each else words[name]
+    return _join(words, {}, claim.alike.get("open", ""))
+
+
+def _join(
+    words: Mapping[str, str],
+    measured: Mapping[str, Interval],
+    of_paper: str = "the rule of the centers",
+) -> Judgment:
     if len(set(words.values())) == 1:
         return Judgment(next(iter(words.values())), "", measured)
     said = ", ".join(f"{arm}: {word}" for arm, word in words.items())
-    open_point = f"on the rule of the centers, which the paper leaves open ({said})"
+    open_point = f"on {of_paper}, which the paper leaves open ({said})"
     return Judgment("depends", open_point, measured, words)
 
 
@@ -340,20 +436,24 @@ def why_silent(found: Experiment | None) -> str:
     if found is None:
         return "no sealed experiment yet"
     if not found.complete:
-        return f"{len(found.seeds)} of {len(found.plan['seeds'])} seeds are recorded"
+        return _what_lacks(found)
     some = found.of(next(iter(found.runs)))[0]
     classes = some.facts["data"]["classes"]
     for name, count in zip(classes, np.bincount(some.labels), strict=True):
         if count < FEWEST_IMAGES:
             return f"{name} has {count} test images"
     for arm in found.runs:
-        said = {
-            int(j) for run in found.of(arm) for j in run.arrays["test_logits"].argmax(1)
-        }
+        said = {int(j) for run in found.of(arm) for j in run.predicted("test")}
         for j, name in enumerate(classes):
             if j not in said:
                 return f"no run of {arm} ever predicts {name}"
     return ""
+
+
+def _what_lacks(found: Experiment) -> str:
+    planned = len(found.plan["seeds"])
+    said = f"{len(found.seeds)} of {planned} seeds are recorded"
+    return "" if found.complete else said
 
 
 def breaking_point(estimate: Interval, claim: Claim) -> float:

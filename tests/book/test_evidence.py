@@ -1,7 +1,10 @@
 """From a chapter's parameters to faces and settings."""
 
+import pytest
 from fersep_book import evidence
 from test_own_faces import own_folder
+
+from fersep import data
 
 PARAMETERS = {
     "data": "rendered_basic", "root": "", "size": 210, "image_size": 16,
@@ -24,3 +27,15 @@ def test_other_faces_of_the_same_chapter_take_none(tmp_path):
 def test_settings_are_those_named_and_their_changes():
     settings = evidence.settings_of(PARAMETERS, lam=0.5)
     assert (settings.lr, settings.lam, settings.weights) == (0.02, 0.5, None)
+
+
+def test_a_foreign_set_needs_the_same_classes(tmp_path):
+    own_folder(tmp_path)
+    train, *_ = evidence.load_faces(PARAMETERS)
+    with pytest.raises(data.DataError, match="folder has the classes .*; choose sets"):
+        data.foreign("folder", tmp_path, train)
+
+
+def test_an_arm_that_an_experiment_lacks_is_named_with_those_it_has():
+    with pytest.raises(ValueError, match=r"no arm 'lam=2'; name some of lam=0, "):
+        evidence.train("fer2013-lambda", PARAMETERS | {"arms": "lam=0, lam=2"})

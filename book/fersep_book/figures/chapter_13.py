@@ -1,59 +1,91 @@
-"""The figure of chapter 13: accuracy against one setting."""
+"""The figure of chapter 13: what settings do beside one of them."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+from fersep.analysis import Interval
 from fersep_book.figures import parts, style
 
 
-def sweep(
-    values: Sequence[float],
-    arms: Mapping[str, ArrayLike],
+def beside_one(
+    settings: Sequence[str],
+    rows: Mapping[str, Mapping[str, Interval]],
     label: str,
-    published: tuple[Sequence[float], Sequence[float]],
-    baseline: ArrayLike,
+    *,
+    title: str,
+    paper: Mapping[str, float],
+    apart: str = "",
+    margin: float = 1.0,
 ) -> parts.Picture:
-    """Accuracy against one setting; small marks are seeds, large ones their mean.
+    """Differences of accuracy from one setting: a row of dots for each kind of runs.
 
     Parameters
     ----------
-    arms : mapping of name -> (len(values), n_seeds) percent
+    settings : sequence of str
+        The places on the axis.
+    rows : mapping of name -> mapping of setting -> `fersep.analysis.Interval`
     label : str
-        The name of the setting.
-    published : (values, accuracies)
-        The paper's, drawn hollow in a panel of its own.
-    baseline : array, (n_seeds,)
-        Accuracy without the setting (softmax alone, or no extra layer).
+        What the settings are.
+    title : str
+        The finding.
+    paper : mapping of setting -> points
+        The paper's differences, drawn hollow in every row.
+    apart : str
+        A setting that stands behind a line, because it is of another kind.
+    margin : float
+        Differences up to it, in points, are too small to matter; a band shows them.
     """
-    figure, (axes, right) = parts.row_of_panels(3.0, 2, width_ratios=[1.6, 1])
-    told = []
-    looks = (style.LOSS_LOOKS[1], (style.ORANGE, "s"), (style.GRAY, "D"))
-    for i, (name, table, (color, marker)) in enumerate(parts.series(arms, looks)):
-        rows = parts.as_array(table)
-        mean = rows.mean(1)
-        places = np.arange(len(values)) + 0.12 * (i - (len(arms) - 1) / 2)
-        for row in rows.T:
-            axes.plot(places, row, marker, color=color, ms=3.5, alpha=0.45)
-        look = {"color": color, "ms": 7.5, "mec": "white", "label": name}
-        axes.plot(places, mean, f"{marker}-", **look)
-        told.append(
-            f"{name}: means from {mean.min():.1f} to {mean.max():.1f} percent, the "
-            f"best at {values[int(mean.argmax())]:g}"
-        )
-    level = parts.as_array(baseline)
-    axes.axhspan(level.min(), level.max(), color=style.PALE, alpha=0.6, zorder=0)
-    axes.axhline(level.mean(), color=style.SOFTMAX_COLOR, ls="--", label="without it")
-    axes.set_xticks(range(len(values)), [f"{v:g}" for v in values])
-    axes.set(xlabel=label, ylabel="accuracy, %", title="ours")
-    axes.set_xlim(-0.5, len(values) - 0.5)
-    axes.legend(fontsize=8)
-    settings, accuracies = published
-    right.plot(accuracies, "o-", color=style.SEPARATE_COLOR, mfc="white", ms=6.5)
-    every_second = range(0, len(settings), 2)
-    right.set_xticks(every_second, [f"{settings[k]:g}" for k in every_second])
-    right.set(xlabel=label, title="the paper, one run each")
-    told.append(f"without it {level.mean():.1f} percent")
-    told.append(f"the paper: {min(accuracies):.2f} to {max(accuracies):.2f} percent")
-    return figure, f"Accuracy against {label}. {'. '.join(told)}."
+    figure = parts.new_figure(0.8 + (1.9 if len(rows) < 2 else 1.45) * len(rows))
+    panels = figure.subplots(len(rows), sharex=True, sharey=True, squeeze=False)[:, 0]
+    color, told = style.SEPARATE_COLOR, []
+    for axes, (name, gaps) in zip(panels, rows.items(), strict=True):
+        axes.axhspan(-margin, margin, color=style.GRAY, alpha=0.18, lw=0)
+        axes.axhline(0, color=style.INK, lw=1, ls=style.DOTTED)
+        for setting, gap in gaps.items():
+            place, mark = settings.index(setting), "s" if setting == apart else "o"
+            if np.isfinite(gap.low):
+                axes.plot([place, place], [gap.low, gap.high], color=color, lw=2)
+            axes.plot(place, gap.mean, mark, color=color, ms=7, mec="white", zorder=4)
+            told.append(f"{name}, {setting} {parts.interval_words(gap, '+.2f')}")
+        places = [settings.index(setting) + 0.25 for setting in paper]
+        axes.plot(places, list(paper.values()), "o", **_HOLLOW)
+        if apart:
+            axes.axvline(settings.index(apart) + 0.5, color=style.PALE, lw=1)
+        axes.set_title(name if len(rows) > 1 else "", fontweight="normal")
+        axes.set_ylabel("points")
+        axes.grid(visible=False, axis="x")
+    panels[-1].set_xticks(range(len(settings)), list(settings))
+    reach = _reach([g for gaps in rows.values() for g in gaps.values()], paper, margin)
+    panels[-1].set(xlim=(-0.5, len(settings) - 0.5), ylim=(-reach, reach), xlabel=label)
+    looks = {
+        "difference, simultaneous interval": {"marker": "o", "ms": 7, "color": color},
+        f"under {margin:g} point: too small to matter": {
+            "marker": "s",
+            "ms": 9,
+            "color": style.GRAY,
+            "alpha": 0.3,
+            "mec": "none",
+        },
+        "the paper, RAF-DB, one run each": {"marker": "o", **_HOLLOW},
+    }
+    parts.legend_of(figure, looks, 3, columnspacing=1.2, handletextpad=0.2)
+    parts.finding(figure, title)
+    told.append("the paper " + parts.say("{} {:+.2f}", paper, paper.values()))
+    return figure, (
+        f"Differences of accuracy in points by {label}, with simultaneous intervals: "
+        f"{'; '.join(told)}."
+    ).replace("-", "−")
+
+
+_HOLLOW = {"color": style.INK, "mfc": "none", "ms": 5.5}
+
+
+def _reach(
+    gaps: Sequence[Interval], paper: Mapping[str, float], margin: float
+) -> float:
+    """How far the axis goes: all means are inside, and most of the intervals."""
+    means = [abs(gap.mean) for gap in gaps] + [abs(v) for v in paper.values()]
+    ends = [abs(end) for gap in gaps for end in (gap.low, gap.high)]
+    longest = float(np.nanmax([0.0, *ends]))
+    return max(1.5 * margin, 1.2 * max(means), min(1.05 * longest, 6 * margin))

@@ -108,7 +108,9 @@ def _is_bare(claim: Any, judged: Mapping[str, Mapping[str, Any]]) -> bool:
 def _cell(claim: Any, judgment: Any, kind: str) -> str:
     sign = SIGNS.get(judgment.verdict, "")
     verdict = f"<b>{sign} {judgment.verdict}</b>" if sign else judgment.verdict
-    words = [f"{ARMS[arm][0]}: {word}" for arm, word in judgment.words.items()]
+    words = [
+        f"{ARMS.get(arm, [arm])[0]}: {word}" for arm, word in judgment.words.items()
+    ]
     said = f'<span class="kind">{kind}: </span>{verdict}'
     said += f"<br><small>{'; '.join(words)}</small>" if words else ""
     if not judgment.measured:
