@@ -10,6 +10,8 @@ globalThis.liveStage = (() => {
   const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
   const inNotebook = document.querySelector(".jp-Notebook, .notebook-container") !== null;
   const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+  const nearest = (stops, value) => stops.reduce((best, stop, k) =>
+    (Math.abs(stop - value) < Math.abs(stops[best] - value) ? k : best), 0);
 
   const DRAWN = ["svg", "g", "path", "circle", "text"];
   function make(name, parent, given = {}, text = "") {
@@ -67,8 +69,12 @@ globalThis.liveStage = (() => {
       return make("text", this.svg, { class: look, x, y }, words);
     }
     line(points) {
-      const corners = points.map((p) => this.at(p).map((v) => v.toFixed(1)).join(" "));
-      return points.length ? "M" + corners.join("L") : "";
+      let way = "";
+      for (const point of points) {
+        const [x, y] = this.at(point);
+        way += `${way ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`;
+      }
+      return way;
     }
     arrow(start, way, head = 7) {
       const [a, b] = [this.at(start), this.at(E.plus(start, way))];
@@ -96,9 +102,9 @@ globalThis.liveStage = (() => {
       this.data = stored ? JSON.parse(stored.textContent) : {};
       const place = (this.place = host.querySelector(".stage"));
       this.row = make("div", place, { class: "boards" });
+      this.said = make("p", place, { class: "readout" });
       this.buttons = make("div", place, { class: "buttons" });
       this.controls = make("div", place, { class: "controls" });
-      this.said = make("p", place, { class: "readout" });
       this.spoken = make("p", place, { class: "spoken", role: "status" });
       this.allowed = {};
       this.refresh = [];
@@ -107,6 +113,9 @@ globalThis.liveStage = (() => {
       this.button("Reset", () => this.enter(structuredClone(this.begin)));
       host.querySelector(".still").hidden = true;
       this.enter(this.fromAddress());
+      addEventListener("hashchange", () => {
+        if (location.hash.startsWith(`#${host.id}?`)) this.enter(this.fromAddress());
+      });
     }
     board(...given) {
       return new Board(this.row, ...given);
@@ -170,17 +179,22 @@ globalThis.liveStage = (() => {
       const words = Object.entries(this.state).map(([key, value]) => {
         const plain = typeof value === "number" ? short(value)
           : Array.isArray(value) ? value.flat().map(short) : value;
-        return `${key}=${plain}`;
+        return [key, plain];
       });
-      return `#${this.host.id}?${words.join("&")}`;
+      return `#${this.host.id}?${`${new URLSearchParams(words)}`.replaceAll("%2C", ",")}`;
     }
+    // What an address asks for, as far as the reader could have chosen it.
     fromAddress() {
-      const [id, words] = decodeURIComponent(location.hash.slice(1)).split("?");
+      const [id, words] = location.hash.slice(1).split("?");
       const state = structuredClone(this.begin);
       if (id !== this.host.id || !words) return state;
-      for (const [key, text] of words.split("&").map((word) => word.split("="))) {
+      for (const [key, text] of new URLSearchParams(words)) {
         const old = state[key];
-        const numbers = String(text).split(",").map(Number);
+        const numbers = text.split(",").map((word, k) => {
+          const stops = this.allowed[key] ?? this.allowed[[key, k]];
+          const value = word ? Number(word) : NaN;
+          return stops && Number.isFinite(value) ? stops[nearest(stops, value)] : value;
+        });
         if (typeof old === "string") state[key] = this.allowed[key].includes(text) ? text : old;
         else if (!numbers.every(Number.isFinite)) continue;
         else if (typeof old === "number") state[key] = numbers[0];
@@ -271,14 +285,14 @@ globalThis.liveStage = (() => {
       const label = make("label", parent, {}, `${words} `);
       const value = make("b", label);
       const node = make("input", label, { type: "range", min: 0, max: stops.length - 1 });
+      this.allowed[key] = stops;
       const get = () => [key].flat().reduce((part, name) => part[name], this.state);
       node.addEventListener("input", () => {
         set(stops[node.value]);
         this.changed();
       });
       this.refresh.push(() => {
-        const near = stops.map((stop) => Math.abs(stop - get()));
-        node.value = near.indexOf(Math.min(...near));
+        node.value = nearest(stops, get());
         value.textContent = say(get());
         node.setAttribute("aria-valuetext", say(get()));
       });

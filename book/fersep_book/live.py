@@ -103,8 +103,9 @@ WORDS = {
         ["statistics", "pairs"],
     ),
     "map": _Words(
-        "Point at a mark, or choose an image by its number. Look for classes without a "
-        "border between them, and for marks far inside another class.",
+        "The same images under both losses. Point at a mark, or choose an image by its "
+        "number: the ring shows it in both maps. Look for classes without a border "
+        "between them, and for marks far inside another class.",
         "Try this: show only what is recognized wrongly. Where on the map does it lie?",
         "Along the borders, and in the middle of other classes: there an image has the "
         "features of another word. Whether the network is wrong or the label, no map "

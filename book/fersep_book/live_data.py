@@ -15,6 +15,7 @@ from torch import Tensor
 
 from fersep import rendered
 from fersep.data import Faces, is_rendered
+from fersep.data.cards import WORDS
 from fersep.rendered.sampling import ACTION_UNITS, PERSON
 from fersep_book import evidence, outcomes
 from fersep_book.evidence import Array, Experiment, Recording
@@ -70,6 +71,7 @@ def maps(
     labels : array, (n,)
     predictions : mapping of title -> array, (n,)
     classes : sequence of str
+        Codes, which become words where they are the paper's.
     faces : Faces, optional
         The images themselves, in the same order.
 
@@ -99,7 +101,8 @@ def maps(
             },
         }
     data = {"views": views, "labels": np.asarray(labels).tolist()}
-    data |= {"classes": list(classes)}
+    words = WORDS["compound" if set(classes) <= set(WORDS["compound"]) else "basic"]
+    data |= {"classes": [words.get(name, [name])[0] for name in classes]}
     return data | ({"faces": _sheet(faces.images)} if faces is not None else {})
 
 

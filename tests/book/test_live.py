@@ -176,6 +176,15 @@ def test_the_toy_in_the_page_is_the_chapters_after_200_steps(view, toy, rule, la
     assert farthest(found, ends) < 1e-9
 
 
+def test_the_loss_of_the_toy_is_eq_9(open_page, toy):
+    points, centers, theta, _ = toy["start"]
+    page = open_page("1", "#live-toy?step=0&lambda=3&seed=2")
+    separate = equations.separate_loss(points, centers, toy["labels"])
+    softmax = torch.nn.functional.cross_entropy(points @ theta.T, toy["labels"])
+    loss = equations.total_loss(softmax, separate, 3.0)
+    assert f"loss {loss:.2f}" in page.locator("#live-toy .readout").inner_text()
+
+
 def test_the_softmax_toy_is_the_one_without_the_separate_loss(view, toy):
     ends = toy["algorithm_1"](toy["start"], 0.0, 0.5, "exact")[-1]
     assert farthest(run_in_page(view, toy, loss="softmax"), ends) < 1e-9
@@ -375,7 +384,10 @@ def test_the_address_keeps_a_state_and_reset_leaves_it(open_page):
     assert state(other, "toy")["lambda"] == 0.1
     other.locator("#live-toy button", has_text="Reset").click()
     assert state(other, "toy")["lambda"] == 0.9
-    for broken in ("toy?loss=foo&lambda=x&alpha=", "push?x=1,2,3&c=NaN,1", "push?"):
+    for broken in (
+        *("toy?loss=foo&lambda=x&alpha=", "push?x=1,2,3&c=NaN,1", "push?", "%E0%A4%A"),
+        *("rules?n=-1,1e9,2.5,0,0,0,0", "verdict?seeds=0,3,0,0,0", "pairs?n=0"),
+    ):
         assert "NaN" not in open_page("1", f"#live-{broken}").inner_html("main")
 
 

@@ -45,16 +45,22 @@ globalThis.liveStatistics = (() => {
     const t = (mean - value) / error;
     return incompleteBeta(freedom / (freedom + t * t), freedom / 2, 0.5);
   }
-  function interval(estimate, level = 0.95) {
-    const { mean, error } = estimate;
+  // How many standard errors an interval reaches; each answer is kept.
+  const reaches = {};
+  function reach(freedom, level) {
+    const rest = (t) => pValue({ mean: t, error: 1, freedom }, 0) - (1 - level);
     let [low, high] = [0, 1];
-    while (pValue(estimate, mean + high * error) > 1 - level && high < 1e9) high *= 2;
+    while (rest(high) > 0 && high < 1e9) high *= 2;
     for (let k = 0; k < 80; k++) {
       const half = (low + high) / 2;
-      if (pValue(estimate, mean + half * error) > 1 - level) low = half;
+      if (rest(half) > 0) low = half;
       else high = half;
     }
-    return [mean - high * error, mean + high * error];
+    return high;
+  }
+  function interval({ mean, error, freedom }, level = 0.95) {
+    const half = error && error * (reaches[[freedom, level]] ??= reach(freedom, level));
+    return [mean - half, mean + half];
   }
   function ofSeeds(values) {
     const n = values.length;

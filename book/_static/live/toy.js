@@ -4,6 +4,8 @@
   const E = globalThis.separateLoss;
   const { figure, two, clamp, CLASSES } = globalThis.liveStage;
 
+  const EVERY = 4; // steps between two points of a curve
+
   figure("toy", (stage) => {
     const { starts, labels, how } = stage.data;
     const last = Object.values(starts)[0].batches.length;
@@ -15,10 +17,10 @@
     const graph = stage.board([-0.12 * last, 1.04 * last, -1.2, 1.25]);
     graph.path("grid")(graph.line([[0, -1], [0, 1], [0, 0], [last, 0]]));
     for (const v of [-1, 0, 1]) graph.text("end", [-0.02 * last, v - 0.03], two(v).slice(0, -3));
-    const CURVES = { intra: "k2", inter: "k5", agreement: "k6", accuracy: "k0" };
+    const CURVES = { loss: "k4", intra: "k2", inter: "k5", agreement: "k6", accuracy: "k0" };
     Object.entries(CURVES).forEach(([name, k], i) => {
-      graph.path(`curve ${k}`)(graph.line([[0.03 * last, -0.38 - 0.17 * i], [0.1 * last, -0.38 - 0.17 * i]]));
-      graph.text("small", [0.125 * last, -0.41 - 0.17 * i], name);
+      graph.path(`curve ${k}`)(graph.line([[0.03 * last, -0.3 - 0.17 * i], [0.1 * last, -0.3 - 0.17 * i]]));
+      graph.text("small", [0.125 * last, -0.33 - 0.17 * i], i ? name : "loss, 1 at the start");
     });
     const curves = Object.values(CURVES).map((k) => [graph.path(`curve ${k}`), graph.path(`dots ${k}`)]);
     const now = graph.path("floor");
@@ -29,7 +31,7 @@
       key = JSON.stringify(settings);
       path = stage.run(starts[state.seed], { ...how, ...settings });
       reach = 1.15 * Math.max(...path.flatMap(({ points }) => points.map(E.length)));
-      measured = path.map((at) => stage.measure(at));
+      measured = path.filter((_, t) => t % EVERY === 0).map((at) => stage.measure(at, settings));
     };
     stage.run = (start, settings) => {
       const way = [start];
@@ -37,9 +39,11 @@
       return way;
     };
     const own = (points, j) => points.filter((_, i) => labels[i] === j);
-    stage.measure = ({ points, centers, theta }) => {
+    stage.measure = ({ points, centers, theta }, { loss, lambda }) => {
       const means = centers.map((_, j) => E.middle(own(points, j)));
+      const added = { separate: E.separate, center: E.centerLoss, softmax: () => 0 }[loss];
       return {
+        loss: E.totalLoss(E.softmaxLoss(points, theta, labels), added(points, centers, labels), lambda),
         intra: E.mean(points.map((x, i) => E.cosine(x, means[labels[i]]))),
         inter: 2 * E.interLoss(means) - 1,
         agreement: E.mean(means.map((m, j) => E.cosine(m, centers[j]))),
@@ -70,6 +74,7 @@
       rerun();
       const at = clamp(Math.round(state.step), 0, last);
       const { points, centers } = path[at];
+      const here = stage.measure(path[at], state);
       looks.forEach(([dots, marks], j) => {
         const mine = own(points, j);
         dots(mine.map((x) => board.mark(CLASSES[j], E.times(0.9 / reach, x), 4)));
@@ -78,13 +83,15 @@
       });
       const told = Object.keys(CURVES).map((name, k) => {
         const [curve, dot] = curves[k];
-        curve(graph.line(measured.map((m, t) => [t, m[name]])));
-        dot(graph.mark("o", [at, measured[at][name]], 4));
-        return `${name} ${two(measured[at][name])}`;
+        const scale = k ? 1 : 1 / measured[0].loss;
+        const spot = (t, m) => [t, Math.min(scale * m[name], 1.25)];
+        curve(graph.line(measured.map((m, t) => spot(EVERY * t, m))));
+        dot(graph.mark("o", spot(at, here), 4));
+        return `${name} ${two(here[name])}`;
       });
       now(graph.line([[at, -1.1], [at, 1.1]]));
       const text = `Step ${at}: ${told.join(", ")}.`;
-      return { text, alt: `Features in the plane in ${s} colors, learned and true centers on a ring, and four measures over the steps. ${text}` };
+      return { text, alt: `Features in the plane in ${s} colors, learned and true centers on a ring, and the loss and four measures over the steps. ${text}` };
     };
   });
 })();

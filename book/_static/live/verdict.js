@@ -90,6 +90,11 @@
       stage.refresh.push(() => node.setAttribute("aria-pressed", Boolean(state.seeds[s])));
     });
 
+    stage.allowed.seeds = [0, 1];
+    stage.restart = () => {
+      if (state.seeds.reduce((a, b) => a + b) < 2) state.seeds = seeds.map(() => 1);
+    };
+
     // One row for each claim: a strip with the intervals and the margin, and the words.
     const say = (k, value) => value.toFixed(claims[k].digits).replace("-", "−");
     const rows = claims.map((claim, k) => {
