@@ -15,7 +15,7 @@ from fersep.training import Settings, arrays
 
 EXPERIMENTS = sorted(path.stem for path in (ROOT / "experiments").glob("*.yml"))
 OPTIONS = {"data", "size", "image_size", "difficulty", "class_counts", "also", "follow"}
-OPTIONS |= {"no_test"} | {field.name for field in fields(Settings)}
+OPTIONS |= {"no_test", "brief"} | {field.name for field in fields(Settings)}
 TINY = """\
 question: Does it run?
 data: rendered faces
@@ -55,16 +55,36 @@ def test_the_code_still_behaves_as_when_results_were_made(name):
     assert evidence.outdated(evidence.load(name)) == []
 
 
-def snakemake(folder: Path) -> str:
+def snakemake(folder: Path, *more: str) -> str:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     version = re.search(r"SNAKEMAKE := (\S+)", makefile)[1]
     order = [Path(sys.executable).with_name("uv"), "tool", "run"]
     order += [f"snakemake=={version}", "-s", "experiments/Snakefile", "--cores", "2"]
     order += ["--config", "experiment=tiny", f"folder={folder / 'experiments'}"]
-    order += [f"out={folder / 'results'}", f"python={sys.executable}"]
+    order += [f"out={folder / 'results'}", f"python={sys.executable}", *more]
     ran = subprocess.run(order, cwd=ROOT, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
-    return ran.stderr
+    return ran.stderr + ran.stdout
+
+
+SETS = """\
+parameters: {also: [fer2013, facial_expressions, rendered_basic]}
+arms: {one: {data: fer2013}, two: {data: facial_expressions}, three: {data: rendered_basic}}
+seeds: [0]
+minutes: 0
+"""
+
+
+def test_each_set_of_photographs_has_its_own_folder(tmp_path):
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "tiny.yml").write_text(SETS)
+    said = snakemake(tmp_path, "root=mine", "facial_expressions=press", "-n", "-p")
+    for words in (
+        "fer2013 --seed 0 --root mine --also facial_expressions=press --also rendered_",
+        "facial_expressions --seed 0 --root press --also rendered_basic=\n",
+        "rendered_basic --seed 0 --also facial_expressions=press\n",
+    ):
+        assert f" --data {words}" in said
 
 
 def test_an_experiment_runs_what_is_missing_and_its_results_are_read(tmp_path):

@@ -103,6 +103,9 @@ def test_a_readers_own_folder_with_other_parameters(chapter, build, tmp_path):
         parameters["arms"] = "separate, fixed"
     if chapter == "13_sweeps":
         parameters |= {"arms": "lam=0, lam=0.1", "lengths": "linear-64, relu-64"}
+    if chapter == "15_transfer":
+        own_folder(tmp_path / "elsewhere")
+        parameters |= {"other": "folder", "other_root": str(tmp_path / "elsewhere")}
     record = run(chapter, tmp_path, parameters)
     assert all(check.ok for check in record.checks)
     kept = {**record.parameters, "root": parameters["root"]}
@@ -124,7 +127,7 @@ def test_a_readers_own_folder_with_other_parameters(chapter, build, tmp_path):
     ],
 )
 def test_a_wrong_parameter_ends_in_one_sentence(wrong, says, build, tmp_path):
-    parameters = {"size": 200, "epochs": 1, "n_seeds": 1, **wrong}
+    parameters = {"data": "rendered_basic", "size": 200, "n_seeds": 1, **wrong}
     with pytest.raises(papermill.PapermillExecutionError) as caught:
         run("08_training", tmp_path, parameters)
     assert says in caught.value.evalue

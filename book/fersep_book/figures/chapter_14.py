@@ -1,0 +1,53 @@
+"""The figure of chapter 14: what each loss adds to softmax."""
+
+from collections.abc import Mapping, Sequence
+
+from fersep.analysis import Interval
+from fersep_book.figures import parts, style
+
+
+def gains(
+    families: Mapping[str, Mapping[str, tuple[Interval, Sequence[float], str]]],
+    title: str,
+    *,
+    margin: float,
+) -> parts.Picture:
+    """Gains in accuracy over softmax, a row for each loss; small marks are seeds.
+
+    Parameters
+    ----------
+    families : mapping of family -> mapping of loss -> (gain, by seed, verdict)
+    title : str
+        The finding.
+    margin : float
+        Gains up to it, in points, are too small to matter; a band shows them.
+    """
+    number = sum(len(losses) + 1 for losses in families.values())
+    figure, axes = parts.one_panel(0.95 + 0.27 * number)
+    beside = {"xycoords": axes.get_yaxis_transform(), "annotation_clip": False}
+    axes.axvspan(-margin, margin, color=style.GRAY, alpha=0.18, lw=0)
+    axes.axvline(0, color=style.INK, lw=1, ls=style.DOTTED)
+    row, rows, told = 0, [], []
+    for family, losses in families.items():
+        parts.note(axes, family, (0, row), (6, -3), color=style.GRAY, **beside)
+        for name, (gain, seeds, verdict) in losses.items():
+            row += 1
+            rows.append(row)
+            if len(seeds) > 1:
+                axes.plot([gain.low, gain.high], [row, row], color=style.BLUE, lw=2)
+                look = {"color": style.BLUE, "mfc": "none", "ms": 3.5, "mew": 0.7}
+                axes.plot(seeds, [row + 0.25] * len(seeds), "o", **look)
+            axes.plot(gain.mean, row, "o", color=style.BLUE, ms=7, mec="white")
+            parts.note(axes, verdict, (1, row), (8, -3), **beside)
+            words = parts.interval_words(gain, "+.2f")
+            told.append(f"{name} {words} {verdict}".rstrip())
+        row += 1
+    axes.set_yticks(rows, [name for losses in families.values() for name in losses])
+    axes.set_ylim(row - 0.4, -0.6)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel("gain in accuracy over softmax, points")
+    parts.finding(figure, title)
+    return figure, (
+        "Gain in accuracy over softmax in points, with 95 percent intervals: "
+        f"{parts.listing(told)}."
+    )
