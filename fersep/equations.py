@@ -118,7 +118,9 @@ def features_gradient(features: Tensor, centers: Tensor, labels: Tensor) -> Tens
     Parameters and errors are those of :func:`intra_loss`.
     """
     check_batch(features, centers, labels)
-    return gradient_from_units(*unit(features), unit(centers)[0][labels])[0]
+    units, inverse = unit(features)
+    own = unit(centers)[0][labels]
+    return gradient_from_units(units, inverse, own, (units * own).sum(-1))
 
 
 def intra_increment(
@@ -295,8 +297,12 @@ def unit(vectors: Tensor) -> tuple[Tensor, Tensor]:
 
 def inverse_lengths(vectors: Tensor) -> Tensor:
     """Inverse lengths (..., 1) of vectors (..., d), 0 for a zero vector."""
-    lengths = vectors.norm(dim=-1, keepdim=True)
-    return lengths.reciprocal().masked_fill(lengths <= shortest(vectors.dtype), 0)
+    return invert_lengths(vectors.norm(dim=-1, keepdim=True))
+
+
+def invert_lengths(lengths: Tensor) -> Tensor:
+    """One over each length, 0 for the length of a zero vector."""
+    return lengths.reciprocal().masked_fill(lengths <= shortest(lengths.dtype), 0)
 
 
 def mean_pair_similarity(unit_centers: Tensor) -> Tensor:
@@ -306,19 +312,19 @@ def mean_pair_similarity(unit_centers: Tensor) -> Tensor:
 
 def similarity_from_resultant(resultant: Tensor, s: int) -> Tensor:
     """Eq. 3 from the sum (d,) of s unit centers."""
-    return (1 + (resultant @ resultant - s) / (s * (s - 1))) / 2
+    return (resultant @ resultant - s) / (2 * s * (s - 1)) + 0.5
 
 
 def gradient_from_units(
-    unit_features: Tensor, inverse_norms: Tensor, own: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Eq. 5 from unit vectors, ``-(c - cos(x, c) x) / (2 m |x|)``, and the cosines.
+    unit_features: Tensor, inverse_lengths: Tensor, own: Tensor, cosines: Tensor
+) -> Tensor:
+    """Eq. 5 from unit vectors: ``-(c - cos(x, c) x) / (2 m |x|)``.
 
-    `own` (m, d) holds the unit center of the class of each feature.
+    `own` (m, d) holds the unit center of the class of each feature, `cosines` (m,) the
+    cosine of the two.
     """
-    cosines = (unit_features * own).sum(-1, keepdim=True)
-    tangent = torch.addcmul(own, cosines, unit_features, value=-1)
-    return tangent * (inverse_norms / (-2 * len(own))), cosines
+    tangent = torch.addcmul(own, cosines[:, None], unit_features, value=-1)
+    return tangent * (inverse_lengths / (-2 * len(own)))
 
 
 def class_sums(

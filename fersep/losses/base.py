@@ -1,7 +1,8 @@
 """What all losses share: centers, their first values, checks, precision, processes."""
 
+import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Self
 
@@ -18,6 +19,25 @@ MANY = 1000
 
 #: Names of the centers' first values.
 FIRST_CENTERS = ("sphere", "normal", "uniform", "simplex", "means")
+
+
+class Batch:
+    """A checked batch without its graph, and what was found of it already.
+
+    The loss and the step of the centers need the same of it, so `update` takes the
+    batch that `parts` left, if it is given the same tensors and nobody wrote into them.
+    """
+
+    def __init__(self, features: Tensor, labels: Tensor, lengths: Tensor) -> None:
+        self.features = features
+        self.labels = labels
+        self.lengths = lengths
+        self.given: Any = None
+        self.found: Any = None
+
+    def is_of(self, *given: object) -> bool:
+        """Say whether it was made of these tensors, as they are now."""
+        return self.given is not None and self.given[0] == _traces(given)
 
 
 class CenterBasedLoss(nn.Module):
@@ -81,7 +101,8 @@ class CenterBasedLoss(nn.Module):
         self.alpha = alpha
         self.unmoved = 0
         self.shared = False
-        self.kept: list[Parts] = []
+        self.last: Batch | None = None
+        self.kept: list[Batch] = []
         self.waiting_for_means = isinstance(init, str) and init == "means"
         first = first_centers(num_classes, feature_dim, init, generator)
         self.register_buffer("centers", first)
@@ -116,9 +137,11 @@ class CenterBasedLoss(nn.Module):
         :meth:`forward`. Only the first part has a gradient for the features.
         """
         with _without_autocast(features):
-            features, labels = self._check(features, labels, row=0)
+            batch = self._check(features, labels, row=0)
+            self.last = batch if batch.given else None
+            features = features.to(batch.features.dtype)
             self._count_unmoved(features)
-            return self._parts(features, self._now(features, labels), labels)
+            return self._parts(features, batch, self._now(batch))
 
     @torch.no_grad()
     def update(self, features: Tensor, labels: Tensor, *, step: bool = True) -> None:
@@ -138,23 +161,25 @@ class CenterBasedLoss(nn.Module):
             several batches are gathered, the centers then move once for all of them.
         """
         with _without_autocast(features):
-            features, labels = self._check(features, labels, row=1)
+            batch, self.last = self.last, None
+            if batch is None or not batch.is_of(features, labels):
+                batch = self._check(features, labels, row=1)
             if not self.training:
                 return
             self.unmoved = 0
-            self.kept.append((features.detach(), labels))
+            self.kept.append(batch)
             if not step:
                 return
             if len(self.kept) > 1:
-                rows, numbers = zip(*self.kept, strict=True)
-                features, labels = torch.cat(rows), torch.cat(numbers)
+                each = [(one.features, one.labels, one.lengths) for one in self.kept]
+                batch = Batch(*map(torch.cat, zip(*each, strict=True)))
             self.kept.clear()
             if not self.shared and several_processes():
                 dist.broadcast(self.centers, 0)
                 self.shared = True
-            centers = self._now(features, labels)
+            centers = self._now(batch)
             if self.alpha > 0:
-                self._move(features, centers, labels)
+                self._move(batch, centers)
             if centers is not self.centers:
                 self.centers.copy_(centers)
             self.waiting_for_means = False
@@ -167,6 +192,7 @@ class CenterBasedLoss(nn.Module):
         """
         counts = self.faults.amax(0)
         self.faults.zero_()
+        self.last = None
         self._raise_on(counts)
 
     def extra_repr(self) -> str:
@@ -187,43 +213,57 @@ class CenterBasedLoss(nn.Module):
                     stacklevel=3,
                 )
 
-    def _parts(self, features: Tensor, centers: Tensor, labels: Tensor) -> Parts:
+    def _parts(self, features: Tensor, batch: Batch, centers: Tensor) -> Parts:
+        """The two parts; `features` are those of the batch with their graph."""
         raise NotImplementedError
 
-    def _move(self, features: Tensor, centers: Tensor, labels: Tensor) -> None:
+    def _move(self, batch: Batch, centers: Tensor) -> None:
         """Change `centers` in place by one step; here they stay."""
 
-    def _now(self, features: Tensor, labels: Tensor) -> Tensor:
+    def _now(self, batch: Batch) -> Tensor:
         """The centers (s, d) for this batch, in the dtype of the features."""
         if self.waiting_for_means:
-            return self._class_means(features, labels)
-        return self.centers.to(features.dtype)
+            return self._class_means(batch)
+        return self.centers.to(batch.features.dtype)
 
     @torch.no_grad()
-    def _class_means(self, features: Tensor, labels: Tensor) -> Tensor:
-        sums, counts = all_class_sums(features, labels, len(self.centers))
+    def _class_means(self, batch: Batch) -> Tensor:
+        sums, counts = all_class_sums(batch.features, batch.labels, len(self.centers))
         means = sums / counts.clamp(min=1)[:, None]
         if self.angular:
             means = equations.unit(means)[0]
         return torch.where((means != 0).any(1)[:, None], means, self.centers)
 
-    def _check(self, features: Tensor, labels: Tensor, row: int) -> Parts:
-        """Features in the dtype to compute in and labels in range; faults are noted."""
+    @torch.no_grad()
+    def _check(self, features: Tensor, labels: Tensor, row: int) -> Batch:
+        """A batch in the dtype to compute in with labels in range; faults are noted."""
         equations.check_shapes(features, self.centers, labels)
+        given = (_traces([features, labels]), features.detach(), labels)
         dtype = torch.promote_types(features.dtype, self.centers.dtype)
-        features = features.to(dtype)
-        # A label out of range would kill a CUDA process before the fault is read.
-        given, labels = labels, labels.clamp(0, len(self.centers) - 1)
-        with torch.no_grad():
-            lengths = features.detach().norm(dim=-1)
-            shortest = equations.shortest(dtype) if self.angular else -1.0
-            wrong = [given != labels, ~(lengths < torch.inf), lengths <= shortest]
+        rows = features.detach().to(dtype)
+        lengths = torch.linalg.vector_norm(rows, dim=-1, keepdim=True)
+        shortest = equations.shortest(dtype) if self.angular else -1.0
+        at_once = rows.is_cpu and not _compiling()
+        if not (at_once and self._is_fine(labels, lengths, shortest)):
+            # A label out of range would kill a CUDA process before the fault is read.
+            inside = labels.clamp(0, len(self.centers) - 1)
+            short, long = lengths <= shortest, ~(lengths < torch.inf)
+            wrong = [inside != labels, long[:, 0], short[:, 0]]
             counts = torch.stack(wrong).sum(1)
-        if features.is_cpu and not _compiling():
-            self._raise_on(counts)
-        else:
+            if at_once:
+                self._raise_on(counts)
             self.faults[row] += counts
-        return features, labels
+            labels = inside
+        batch = Batch(rows, labels, lengths)
+        batch.given = given if given[0] else None
+        return batch
+
+    def _is_fine(self, labels: Tensor, lengths: Tensor, shortest: float) -> bool:
+        """Whether all is in range; two small looks on a CPU, False with a NaN."""
+        least, most = (end.item() for end in labels.aminmax())
+        low, high = (end.item() for end in lengths.aminmax())
+        inside = least >= 0 and most < len(self.centers)
+        return inside and shortest < low and high < math.inf
 
     def _raise_on(self, counts: Tensor) -> None:
         labels, not_finite, zero = counts.tolist()
@@ -330,6 +370,19 @@ def all_class_sums(vectors: Tensor, labels: Tensor, num_classes: int) -> Parts:
 def several_processes() -> bool:
     """Whether processes of a `torch.distributed` group work together."""
     return dist.is_available() and dist.is_initialized()
+
+
+def _traces(given: Sequence[Any]) -> list[tuple[Any, ...]] | None:
+    """What tells tensors apart, and writes into them; None if that cannot be told.
+
+    It cannot in a compiled step, of tensors of `torch.func`, in inference mode.
+    """
+    if _compiling():
+        return None
+    try:
+        return [(t.data_ptr(), t._version, t.shape, t.stride(), t.dtype) for t in given]
+    except (AttributeError, RuntimeError):
+        return None
 
 
 def _compiling() -> bool:

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from fersep.losses.base import CenterBasedLoss, Parts, all_class_sums
+from fersep.losses.base import Batch, CenterBasedLoss, Parts, all_class_sums
 
 
 class CenterLoss(CenterBasedLoss):
@@ -14,11 +14,11 @@ class CenterLoss(CenterBasedLoss):
     ``c_j <- c_j - α sum_{y_i = j} (c_j - x_i) / (1 + n_j)``.
     """
 
-    def _parts(self, features: Tensor, centers: Tensor, labels: Tensor) -> Parts:
-        distances = (features - centers[labels]).square().sum(-1)
+    def _parts(self, features: Tensor, batch: Batch, centers: Tensor) -> Parts:
+        distances = (features - centers[batch.labels]).square().sum(-1)
         return distances.mean() / 2, centers.new_zeros(())
 
-    def _move(self, features: Tensor, centers: Tensor, labels: Tensor) -> None:
-        sums, counts = all_class_sums(features, labels, len(centers))
+    def _move(self, batch: Batch, centers: Tensor) -> None:
+        sums, counts = all_class_sums(batch.features, batch.labels, len(centers))
         counts = counts[:, None]
         centers.addcdiv_(counts * centers - sums, 1 + counts, value=-self.alpha)

@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor
 
 from fersep import equations
-from fersep.losses.base import Parts
+from fersep.losses.base import Batch, Parts
 from fersep.losses.center import CenterLoss
 
 
@@ -28,14 +28,14 @@ class IslandLoss(CenterLoss):
         super().__init__(*sizes, **options)
         self.lam1 = lam1
 
-    def _parts(self, features: Tensor, centers: Tensor, labels: Tensor) -> Parts:
+    def _parts(self, features: Tensor, batch: Batch, centers: Tensor) -> Parts:
         s = len(centers)
         mean_pair = equations.mean_pair_similarity(equations.unit(centers)[0])
-        pull = super()._parts(features, centers, labels)[0]
+        pull = super()._parts(features, batch, centers)[0]
         return pull, 2 * self.lam1 * s * (s - 1) * mean_pair
 
-    def _move(self, features: Tensor, centers: Tensor, labels: Tensor) -> None:
+    def _move(self, batch: Batch, centers: Tensor) -> None:
         # Eq. 7 holds the same sum over k, divided by s (s - 1).
         apart = len(centers) * equations.inter_increment_unchecked(centers, "exact")
-        super()._move(features, centers, labels)
+        super()._move(batch, centers)
         centers.sub_(apart, alpha=self.alpha * self.lam1)

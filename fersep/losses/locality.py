@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fersep.losses.base import CenterBasedLoss, Parts
+from fersep.losses.base import Batch, CenterBasedLoss, Parts
 
 
 class LocalityPreservingLoss(CenterBasedLoss):
@@ -32,8 +32,8 @@ class LocalityPreservingLoss(CenterBasedLoss):
         super().__init__(*sizes, **options)
         self.neighbors = neighbors
 
-    def _parts(self, features: Tensor, centers: Tensor, labels: Tensor) -> Parts:
-        points = features.detach()
+    def _parts(self, features: Tensor, batch: Batch, centers: Tensor) -> Parts:
+        points, labels = batch.features, batch.labels
         # The form by a matrix product would lose the small distances in rounding.
         exact = "donot_use_mm_for_euclid_dist"
         distances = torch.cdist(points, points, compute_mode=exact)

@@ -8,7 +8,13 @@ from torch.autograd.function import FunctionCtx
 
 from fersep import equations
 from fersep.equations import Rule
-from fersep.losses.base import CenterBasedLoss, Parts, all_class_sums, several_processes
+from fersep.losses.base import (
+    Batch,
+    CenterBasedLoss,
+    Parts,
+    all_class_sums,
+    several_processes,
+)
 
 Terms = Literal["both", "intra", "inter"]
 
@@ -58,55 +64,111 @@ class SeparateLoss(CenterBasedLoss):
         self.terms: Terms = terms
         self.angular = terms != "inter"
 
-    def _parts(self, features: Tensor, centers: Tensor, labels: Tensor) -> Parts:
-        inverse = equations.inverse_lengths(centers)
-        resultant = inverse[:, 0] @ centers
-        inter = equations.similarity_from_resultant(resultant, len(centers))
+    def _parts(self, features: Tensor, batch: Batch, centers: Tensor) -> Parts:
+        found = self._find(batch, centers)
+        inter = equations.similarity_from_resultant(found.resultant, len(centers))
         if self.terms == "inter":
             return torch.zeros_like(inter), inter
-        own = centers[labels] * inverse[labels]
         try:
-            intra = _IntraLoss.apply(features, own)
+            known = (found.units, found.lengths, found.own, found.cosines)
+            intra = _IntraLoss.apply(features, *known)
         except RuntimeError:  # torch.func takes no function with a backward by hand
-            cosines = (equations.unit(features)[0] * own).sum(-1)
+            cosines = (equations.unit(features)[0] * found.own).sum(-1)
             intra = (1 - cosines.mean()) / 2
         return intra, torch.zeros_like(inter) if self.terms == "intra" else inter
 
-    def _move(self, features: Tensor, centers: Tensor, labels: Tensor) -> None:
-        # Eq. 6 and 7 are a sum of unit vectors v less its part along the center, so the
-        # step is c_j + sum w v - (sum w v . c_j / |c_j|^2) c_j: two numbers for each
-        # class, one row for each sample and one for all, and no second (s, d).
-        inverse = equations.inverse_lengths(centers)
+    def _move(self, batch: Batch, centers: Tensor) -> None:
+        few = len(centers) < len(batch.labels)
+        if few or several_processes() or not centers.is_cpu:
+            self._move_by_class(batch, centers)
+        else:
+            self._move_by_sample(batch, centers)
+
+    def _move_by_class(self, batch: Batch, centers: Tensor) -> None:
+        """Eq. 6-8 from the sum of the unit features of each class.
+
+        For few classes; where processes share the batch; and where a device would add
+        single rows in a changing order.
+        """
+        found, s = self._find(batch, centers), len(centers)
+        pulled = torch.zeros_like(centers)
+        if self.terms != "inter":
+            sums, counts = all_class_sums(found.units, batch.labels, s)
+            weights = equations.intra_weights(counts, self.rule)
+            pulled = sums * (self.alpha * weights)[:, None]
+        if self.terms != "intra":
+            weight = equations.inter_weight(s, self.rule)
+            pulled.sub_(found.resultant, alpha=self.alpha * weight)
+        unit_centers = centers * found.inverse
+        along = torch.linalg.vecdot(pulled, unit_centers)
+        pulled.addcmul_(unit_centers, along[:, None], value=-1)
+        centers.addcmul_(pulled, found.inverse)
+
+    def _move_by_sample(self, batch: Batch, centers: Tensor) -> None:
+        """The same for many classes, with no second (s, d).
+
+        Eq. 6 and 7 are a sum of unit vectors v less its part along the center, so the
+        step is c_j + sum w v - (sum w v . c_j / |c_j|^2) c_j: two numbers for each
+        class, one row for each sample and one for all.
+        """
+        found, labels = self._find(batch, centers), batch.labels
+        inverse = found.inverse
         along = torch.zeros_like(inverse)
         if self.terms != "intra":
-            resultant = inverse[:, 0] @ centers
             weight = equations.inter_weight(len(centers), self.rule)
             push = -self.alpha * weight * inverse
-            along -= push * inverse**2 * (centers @ resultant)[:, None]
+            along -= push * inverse**2 * (centers @ found.resultant)[:, None]
         if self.terms != "inter":
-            rows, counts, at = self._rows(features, labels)
+            counts = labels.bincount(minlength=len(centers)).to(centers.dtype)
             pull = self.alpha * equations.intra_weights(counts, self.rule)
-            rows = rows * (pull[:, None] * inverse)[at]
-            cosines = (rows * centers[at]).sum(1, keepdim=True)
-            along.index_add_(0, at, cosines * inverse[at] ** 2, alpha=-1)
+            pull = (pull[:, None] * inverse)[labels]
+            cosines = pull * inverse[labels] * found.cosines[:, None]
+            along.index_add_(0, labels, cosines, alpha=-1)
         centers.addcmul_(centers, along)
         if self.terms != "intra":
-            centers.addr_(push[:, 0], resultant)
+            centers.addr_(push[:, 0], found.resultant)
         if self.terms != "inter":
-            centers.index_add_(0, at, rows)
+            centers.index_add_(0, labels, found.units * pull)
 
-    def _rows(self, features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Unit features, the samples of each class (s,), and the class of each row.
+    @torch.no_grad()
+    def _find(self, batch: Batch, centers: Tensor) -> "_Found":
+        """What the loss and the step both need, found once for the two."""
+        found: _Found | None = batch.found
+        if found and found.centers is centers and found.version == centers._version:
+            return found
+        found = _Found(centers)
+        if self.terms != "inter":
+            found.lengths = equations.invert_lengths(batch.lengths)
+            found.units = batch.features * found.lengths
+            if len(centers) < len(batch.labels):
+                found.own = (centers * found.inverse)[batch.labels]
+            else:
+                found.own = centers[batch.labels] * found.inverse[batch.labels]
+            found.cosines = torch.linalg.vecdot(found.units, found.own)
+        if batch.given:
+            found.version = centers._version
+            batch.found = found
+        return found
 
-        Where they have to be summed first, because processes share the batch or because
-        a device would add them in a changing order, there is one row for each class.
-        """
-        rows, s = equations.unit(features)[0], len(self.centers)
-        if several_processes() or not features.is_cpu:
-            rows, counts = all_class_sums(rows, labels, s)
-            return rows, counts, torch.arange(s, device=labels.device)
-        counts = labels.bincount(minlength=s).to(rows.dtype)
-        return rows, counts, labels
+
+class _Found:
+    """What the loss and the step of the centers need of a batch and of centers.
+
+    Of the centers: inverse lengths (s, 1) and resultant (d,). Of the samples: inverse
+    lengths (m, 1), unit features and unit centers of their classes, both (m, d), and
+    the cosines of the two (m,).
+    """
+
+    lengths: Tensor
+    units: Tensor
+    own: Tensor
+    cosines: Tensor
+    version: int
+
+    def __init__(self, centers: Tensor) -> None:
+        self.centers = centers
+        self.inverse = equations.inverse_lengths(centers)
+        self.resultant = self.inverse[:, 0] @ centers
 
 
 class BatchMeansLoss(SeparateLoss):
@@ -117,10 +179,10 @@ class BatchMeansLoss(SeparateLoss):
     and Eq. 6-8 take no part. Parameters and errors are those of :class:`SeparateLoss`.
     """
 
-    def _now(self, features: Tensor, labels: Tensor) -> Tensor:
-        return self._class_means(features, labels)
+    def _now(self, batch: Batch) -> Tensor:
+        return self._class_means(batch)
 
-    def _move(self, features: Tensor, centers: Tensor, labels: Tensor) -> None:
+    def _move(self, batch: Batch, centers: Tensor) -> None:
         """They are the means already."""
 
 
@@ -128,17 +190,18 @@ class _IntraLoss(torch.autograd.Function):
     """Eq. 2 with Eq. 5 as its gradient."""
 
     @staticmethod
-    def forward(ctx: FunctionCtx, features: Tensor, own: Tensor) -> Tensor:
+    def forward(ctx: FunctionCtx, features: Tensor, *known: Tensor) -> Tensor:
         # Eq. 5 now, because the backward pass then costs one product.
-        gradient, cosines = equations.gradient_from_units(
-            *equations.unit(features), own
-        )
+        gradient = equations.gradient_from_units(*known)
+        _, _, own, cosines = known
         ctx.save_for_backward(features, own, gradient)
         return (1 - cosines.mean()) / 2
 
     @staticmethod
-    def backward(ctx: FunctionCtx, *grad_outputs: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: FunctionCtx, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
         features, own, gradient = ctx.saved_tensors  # type: ignore[attr-defined]
         if torch.is_grad_enabled():  # to be differentiated again
-            gradient, _ = equations.gradient_from_units(*equations.unit(features), own)
-        return grad_outputs[0] * gradient, None
+            units, inverse = equations.unit(features)
+            cosines = (units * own).sum(-1)
+            gradient = equations.gradient_from_units(units, inverse, own, cosines)
+        return grad_outputs[0] * gradient, None, None, None, None

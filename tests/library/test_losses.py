@@ -40,9 +40,10 @@ def test_value_and_gradient_are_equations_2_to_5():
 
 @pytest.mark.parametrize("rule", ["exact", "published", "mean"])
 @pytest.mark.parametrize("terms", ["both", "intra", "inter"])
-def test_update_is_equation_8(rule, terms):
-    x, c, y = draw()
-    loss = SeparateLoss(5, 8, init=c, alpha=0.7, rule=rule, terms=terms)
+@pytest.mark.parametrize("s", [5, 40])
+def test_update_is_equation_8(rule, terms, s):
+    x, c, y = draw(s=s)
+    loss = SeparateLoss(s, 8, init=c, alpha=0.7, rule=rule, terms=terms)
     pull, push = loss.parts(x, y)
     assert abs(pull - (eq.intra_loss(x, c, y) if terms != "inter" else 0)) <= 1e-12
     assert abs(push - (eq.inter_loss(c) if terms != "intra" else 0)) <= 1e-12
@@ -508,6 +509,8 @@ def test_compiled_and_functional_steps_are_the_eager_one(name, dtype):
     x, c, y = draw(dtype=dtype)
     eager, compiled = (make_loss(name, 5, 8, init=c) for _ in range(2))
     (want,) = torch.autograd.grad(eager(x.requires_grad_(), y) + 0 * x.sum(), x)
+    with pytest.raises(RuntimeError, match="vmap"):  # as the docstring says
+        torch.vmap(eager)(x[None], y[None])
     got = torch.func.grad(lambda z: eager(z, y))(x.detach())
     assert torch.allclose(got, want, atol=1e-7)
     torch._dynamo.reset()
@@ -547,6 +550,19 @@ def test_gathered_batches_move_the_centers_as_one(name):
             parts.update(x[few], y[few], step=False)
         parts.update(x[13:], y[13:])
     assert (whole.centers - parts.centers).abs().max() <= 1e-14
+
+
+@pytest.mark.parametrize("written", ["features", "labels", "centers"])
+def test_the_step_sees_what_was_written_after_the_loss(written):
+    x, c, y = draw()
+    loss, fresh = (SeparateLoss(5, 8, init=c) for _ in range(2))
+    loss(x, y)
+    {"features": x, "labels": y, "centers": loss.centers}[written].mul_(0).add_(1)
+    fresh.centers.copy_(loss.centers)
+    loss.update(x, y)
+    fresh.update(x, y)
+    assert torch.equal(loss.centers, fresh.centers)
+    copy.deepcopy(loss).update(x, y)
 
 
 def test_centers_that_never_move_are_said_once(monkeypatch):
