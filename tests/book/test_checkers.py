@@ -12,8 +12,10 @@ import nbformat
 import numpy as np
 import pytest
 import torch
-from scipy import stats
+from scipy import optimize, stats
 from torch.nn import functional as F
+
+from fersep.losses import first_centers
 
 #: (chapter, checker) -> right answers, wrong answers.
 Answers = Mapping[tuple[str, str], tuple[Sequence[Any], Sequence[Any]]]
@@ -197,6 +199,75 @@ def textbook(gain, sd):
     return max(math.ceil((1.96 + 0.84) ** 2 * (sd / gain) ** 2), 2)
 
 
+# Exercise 8.2.
+
+
+def by_chance(tail):
+    def p_value(gained, lost):
+        return tail(abs(gained - lost), gained + lost)
+
+    return p_value
+
+
+def gap_in_errors(gap, n):
+    return 2 * stats.norm.sf(gap / math.sqrt(n))
+
+
+# Exercise 14.2.
+
+
+def paired(s, d):
+    """Regular directions in a plane, each for two classes."""
+    turn = 2 * math.pi * torch.arange(s // 2).repeat(2) / (s // 2)
+    return F.pad(torch.stack([turn.cos(), turn.sin()], 1), (0, d - 2))
+
+
+def two_ends(s, d):
+    return F.one_hot(torch.zeros(s, dtype=int), d) * (-1) ** torch.arange(s)[:, None]
+
+
+# Exercises 15.1 and 15.2.
+
+
+def at_one(better, worse, least=0.05, leader=lambda b, w: (w - b).argmax()):
+    shares = np.full(len(better), least)
+    shares[leader(better, worse)] += 1 - shares.sum()
+    return shares if shares @ (worse - better) > 0 else None
+
+
+def by_program(better, worse):
+    s = len(better)
+    ends = [(0.05, 1)] * s
+    found = optimize.linprog(better - worse, A_eq=[[1] * s], b_eq=[1], bounds=ends)
+    return found.x.tolist() if found.fun < 0 else None
+
+
+def by_lead(better, worse):
+    lead = np.maximum(worse - better, 0)
+    return lead / lead.sum() if lead.any() else None
+
+
+def always(better, worse):
+    found = at_one(better, worse)
+    return np.full(len(better), 1 / len(better)) if found is None else found
+
+
+def errors(variance):
+    def apart(a, b, n):
+        p, q = a / 100, b / 100
+        return (p - q) * n, (p - q) / math.sqrt(variance(p, q) / n)
+
+    return apart
+
+
+def of_both(p, q):
+    return p * (1 - p) + q * (1 - q)
+
+
+def in_percent(a, b, n):
+    return (a - b) * n, errors(of_both)(a, b, n)[1]
+
+
 #: Chapter, checker -> (right answers, wrong answers).
 ANSWERS = {
     ("01_claim", "is_right_images"): (
@@ -247,6 +318,38 @@ ANSWERS = {
             lambda k, n: (0.0, 1.0),
         ],
     ),
+    ("08_training", "is_p_value"): (
+        [
+            lambda gained, lost: stats.binomtest(gained, gained + lost).pvalue,
+            by_chance(gap_in_errors),
+            by_chance(lambda gap, n: stats.chi2.sf(max(gap - 1, 0) ** 2 / n, 1)),
+        ],
+        [
+            lambda gained, lost: stats.binom.sf(gained - 1, gained + lost, 0.5),
+            lambda gained, lost: stats.binom.pmf(gained, gained + lost, 0.5),
+            lambda gained, lost: 2 * stats.binom.cdf(lost, gained + lost, 0.5),
+            by_chance(lambda gap, n: gap_in_errors(gap, n) / 2),
+            by_chance(lambda gap, n: gap_in_errors(gap, 2 * n)),
+        ],
+    ),
+    ("15_transfer", "is_target"): (
+        [at_one, by_program],
+        [
+            by_lead,
+            always,
+            lambda better, worse: at_one(better, worse, least=0),
+            lambda better, worse: at_one(better, worse, leader=lambda b, w: w.argmax()),
+        ],
+    ),
+    ("15_transfer", "is_apart"): (
+        [errors(of_both), errors(lambda p, q: (p + q) * (1 - (p + q) / 2))],
+        [
+            errors(lambda p, q: p * (1 - p)),
+            errors(lambda p, q: of_both(p, q) / 2),
+            errors(lambda p, q: of_both(p, q) ** 2),
+            in_percent,
+        ],
+    ),
     ("07b_pairs", "is_plan"): (
         [smallest, downward],
         [
@@ -254,6 +357,30 @@ ANSWERS = {
             lambda gain, sd: textbook(gain, sd) + 2,
             lambda gain, sd: smallest(gain, sd, start=3),
             lambda gain, sd: smallest(gain, sd, wanted=0.9),
+        ],
+    ),
+    ("14_ablations", "is_prediction"): (
+        [
+            lambda loss, lam, alpha: lam == 0 or loss == "inter",
+            lambda loss, lam, alpha: not (lam and loss != "inter"),
+        ],
+        [
+            lambda loss, lam, alpha: lam == 0,
+            lambda loss, lam, alpha: loss == "inter",
+            lambda loss, lam, alpha: lam == 0 or alpha == 0,
+            lambda loss, lam, alpha: lam == 0 or loss in ("inter", "batch"),
+            lambda loss, lam, alpha: lam == 0 or (loss == "inter" and alpha > 0),
+        ],
+    ),
+    ("14_ablations", "is_zero_sum"): (
+        [paired, two_ends],
+        [
+            lambda s, d: first_centers(s, max(s, d), "simplex")[:, :d],
+            lambda s, d: paired(6, 5),
+            lambda s, d: 2 * paired(s, d),
+            lambda s, d: torch.eye(1, d).repeat(s, 1),  # all at one place
+            lambda s, d: F.normalize(paired(s, d) + 0.1, dim=1),
+            lambda s, d: paired(2 * s, d)[:s],  # zero sum, no two alike
         ],
     ),
 }

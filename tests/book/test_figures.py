@@ -136,7 +136,7 @@ CASES = {
         {"softmax": [[50, 60]] * 2, "as printed": [[53, 61], [49, 63]]}, "accuracy"
     ),
     "x at the end: softmax 1.000 and mean rule 2.000.": lambda: F.loss_terms(
-        {"x": {"softmax": [[3, 1]], "mean rule": [[3, 2]]}}
+        {"$x$": {"softmax": [[3, 1]], "mean rule": [[3, 2]]}}
     ),
     "HA from 0.10 to 0.90 and FE from -0.20 to 0.80": lambda: F.convergence(
         ["HA", "FE"], [[0.1, -0.2], [0.9, 0.8]], [0.5, 0.5], [0.9, 0.9]

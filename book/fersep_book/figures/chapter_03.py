@@ -72,85 +72,56 @@ def own_and_rival(own: ArrayLike, rival: ArrayLike) -> parts.Picture:
     )
 
 
-def cosine_tables(classes: Sequence[str], tables: ArrayLike) -> parts.Picture:
-    """Mean cosine of features of one class and centers of another, and its spread.
+def cosine_table(classes: Sequence[str], cells: ArrayLike) -> parts.Picture:
+    """Mean cosine of features of one class and centers of another.
 
     Parameters
     ----------
-    tables : array, (n_seeds, s, s)
+    cells : array, (s, s)
         Rows: the class of the features; columns: the class of the center. NaN for a
         class without a feature.
     """
-    values = parts.as_array(tables)
-    mean = values.mean(0)
-    several = len(values) > 2  # two seeds have no spread to speak of
-    figure, row = parts.row_of_panels(3.7, 1 + several)
-    _cosine_table(row[0], classes, mean, "Blues", float(np.nanmin(mean)))
-    row[0].set(title="mean over the seeds", ylabel="features of")
-    off = mean[~np.eye(len(classes), dtype=bool)]
-    own = parts.say("{} {:.2f}", classes, mean.diagonal())
-    alt = (
-        f"Table of mean cosines, {len(classes)} classes, mean over {len(values)} "
-        f"seeds. With the own center: {own}. With "
-        f"other centers: {np.nanmin(off):.2f} to {np.nanmax(off):.2f}."
-    )
-    if several:
-        spread = values.std(0, ddof=1)
-        _cosine_table(row[1], classes, spread, "Oranges", 0.0)
-        row[1].set_title("standard deviation over the seeds")
-        alt += f" Largest standard deviation over the seeds: {np.nanmax(spread):.3f}."
-    return figure, alt
-
-
-def _cosine_table(
-    axes: parts.Axes,
-    classes: Sequence[str],
-    cells: parts.Array,
-    colors: str,
-    low: float,
-) -> None:
-    high = float(np.nanmax(cells))
-    dark = cells > (low + high) / 2 + (high - low) / 6
-    texts = np.full(cells.shape, "–", dtype=object)
-    for i, j in np.argwhere(np.isfinite(cells)):
-        texts[i, j] = f"{cells[i, j]:.2f}"
+    mean = parts.as_array(cells)
+    low, high = float(np.nanmin(mean)), float(np.nanmax(mean))
+    figure, axes = parts.one_panel(3.7, 4.6)
+    dark = mean > low + 2 / 3 * (high - low)
+    texts = np.full(mean.shape, "–", dtype=object)
+    for i, j in np.argwhere(np.isfinite(mean)):
+        texts[i, j] = f"{mean[i, j]:.2f}"
     ends = {"vmin": low, "vmax": max(high, low + 1e-9)}
-    words = parts.heat_map(axes, cells, texts, colors, dark, 7.5, **ends)
+    words = parts.heat_map(axes, mean, texts, "Blues", dark, 8.5, **ends)
     for own in words.diagonal():
         own.set_fontweight("bold")
     parts.matrix_ticks(axes, classes, classes)
     axes.spines[:].set_visible(False)
-    axes.set_xlabel("center of")
+    axes.set(xlabel="center of", ylabel="features of")
+    off = mean[~np.eye(len(classes), dtype=bool)]
+    own = parts.say("{} {:.2f}", classes, mean.diagonal())
+    return figure, (
+        f"Table of mean cosines, {len(classes)} classes. With the own center: {own}. "
+        f"With other centers: {np.nanmin(off):.2f} to {np.nanmax(off):.2f}."
+    )
 
 
-def seeds_beside_paper(
-    names: Sequence[str], values: ArrayLike, published: Sequence[float] | None
-) -> parts.Picture:
-    """Each seed as a dot, beside the single value of the paper.
+def cosines_by_epoch(intra: ArrayLike, inter: ArrayLike) -> parts.Picture:
+    """Cosines within classes and between their centers as the training goes on.
 
     Parameters
     ----------
-    names : sequence of str
-        What was measured.
-    values : array, (n_seeds, len(names))
-        NaN for a class without a feature.
-    published : sequence of float or None
-        The paper's values, drawn hollow.
+    intra, inter : array, (n_seeds, epochs)
     """
-    rows = parts.as_array(values)
     figure, axes = parts.one_panel(2.9)
-    places = np.arange(len(names))
-    shifts = np.linspace(-0.15, 0.05, len(rows)) if len(rows) > 1 else [0.0]
-    for row, shift in zip(rows, shifts, strict=True):
-        look = {"color": style.SOFTMAX_COLOR, "ms": 6.5, "mec": "white"}
-        dots = axes.plot(places + shift, row, style.LOSS_LOOKS[0][1], **look)
-    dots[0].set_label("one seed")
-    if published is not None:
-        look = {"color": style.INK, "mfc": "none", "ms": 7, "label": "the paper"}
-        axes.plot(places + 0.28, published, "s", **look)
-    parts.class_ticks(axes, names)
+    runs = {"feature and own center": intra, "two centers": inter}
+    looks = ((style.BLUE, "o"), (style.ORANGE, "s"))
+    within, between = parts.epoch_curves(axes, runs, looks).values()
     axes.set_ylabel("mean cosine")
     parts.legend_below(figure, 2)
-    ends = np.nanmin(rows, 0), np.nanmax(rows, 0)
-    told = parts.say("{} {:.2f} to {:.2f}", names, *ends)
-    return figure, f"Mean cosines of {len(rows)} seeds: {told}."
+    gaps = within[0] - between[0], within[-1] - between[-1]
+    words = f"The gap of the two goes from {gaps[0]:.2f} to {gaps[1]:.2f}"
+    words = words.replace("-", "−")
+    parts.finding(figure, words)
+    return figure, (
+        f"Mean cosines over {len(within)} epochs. Within classes from {within[0]:.2f} "
+        f"to {within[-1]:.2f}, between centers from {between[0]:.2f} to "
+        f"{between[-1]:.2f}. {words}."
+    )

@@ -178,6 +178,30 @@ def angle_curve(axes: Axes, curve: Array, angle: float, value: float) -> None:
     axes.set(xlim=(-4, 184), xticks=range(0, 181, 45))
 
 
+def epoch_curves(
+    axes: Axes, runs: Mapping[str, ArrayLike], looks: Sequence[tuple[str, str]]
+) -> dict[str, Array]:
+    """Draw quantities by epoch, seeds thin and their means thick; return the means.
+
+    Parameters
+    ----------
+    runs : mapping of name -> (n_seeds, epochs)
+    looks : sequence of (color, marker)
+    """
+    means = {}
+    for name, given, (color, marker) in series(runs, looks):
+        rows = as_array(given)
+        epochs = np.arange(1, rows.shape[1] + 1)
+        if len(rows) > 1:
+            axes.plot(epochs, rows.T, color=color, lw=0.8, alpha=0.4)
+        means[name] = rows.mean(0)
+        look = {"marker": marker, "color": color, "mec": "white"}
+        axes.plot(epochs, means[name], label=name, **look)
+    axes.set_xlabel("epoch")
+    whole_ticks(axes.xaxis)
+    return means
+
+
 # Marks.
 
 
