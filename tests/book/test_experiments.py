@@ -69,7 +69,10 @@ def snakemake(folder: Path, *more: str) -> str:
 
 SETS = """\
 parameters: {also: [fer2013, facial_expressions, rendered_basic]}
-arms: {one: {data: fer2013}, two: {data: facial_expressions}, three: {data: rendered_basic}}
+arms:
+  one: {data: fer2013}
+  two: {data: facial_expressions}
+  three: {data: rendered_basic}
 seeds: [0]
 minutes: 0
 """
