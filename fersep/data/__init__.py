@@ -21,8 +21,8 @@ from fersep.data.types import SPLITS, DataError, Faces
 
 __all__ = [
     "BASIC_CLASSES", "COMPOUND_CLASSES", "NAMES", "SPLITS", "Card", "DataError",
-    "Faces", "Photographs", "card", "is_rendered", "load", "load_splits", "survey",
-    "whole",
+    "Faces", "Photographs", "card", "foreign", "is_rendered", "load", "load_splits",
+    "survey", "whole",
 ]  # fmt: skip
 
 #: Data set -> the module that loads it.
@@ -146,6 +146,36 @@ def whole(name: str, root: str | Path | None, *, image_size: int = 48) -> Faces:
         As in :func:`load`; rendered faces have no files.
     """
     return survey(name, root, image_size).make_whole()
+
+
+def foreign(name: str, root: str | Path | None, known: Faces) -> Faces:
+    """Load what a network of other faces is tested on: a set it has never seen.
+
+    Of photographs these are all images, of rendered faces the test images.
+
+    Parameters
+    ----------
+    name, root
+        As in :func:`load`.
+    known : Faces
+        What the network knows: its classes, and the size of its images.
+
+    Raises
+    ------
+    DataError
+        If the set has other classes.
+    """
+    side = known.images.shape[-1]
+    if is_rendered(name):
+        found = load(name, None, "test", image_size=side)
+    else:
+        found = whole(name, root, image_size=side)
+    if found.classes != known.classes:
+        raise DataError(
+            f"{name} has the classes {', '.join(found.classes)}, {known.name} has "
+            f"{', '.join(known.classes)}; choose sets with the same ones"
+        )
+    return found
 
 
 def survey(name: str, root: str | Path | None, image_size: int = 48) -> Photographs:

@@ -149,12 +149,7 @@ def _load_faces(
     if order.no_test:
         del faces["test"]
     for name, _, root in (each.partition("=") for each in order.also):
-        if data.is_rendered(name):
-            faces[name] = data.load(name, None, "test", image_size=order.image_size)
-        else:
-            faces[name] = data.whole(name, root, image_size=order.image_size)
-        if faces[name].classes != faces["train"].classes:
-            raise data.DataError(f"--also {name}: its classes are not those of --data")
+        faces[name] = data.foreign(name, root, faces["train"])
     return faces
 
 

@@ -1,31 +1,63 @@
-"""The figure of chapter 15: from one data set to another."""
+"""The figure of chapter 15: networks of several sources on several sets of faces."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 
-from numpy.typing import ArrayLike
+import numpy as np
 
 from fersep_book.figures import parts, style
 
 
 def transfer(
-    sources: Sequence[str], targets: Sequence[str], accuracy: ArrayLike
+    targets: Mapping[str, Mapping[str, tuple[Mapping[str, Any], float]]], title: str
 ) -> parts.Picture:
-    """Accuracy of models trained on one source (rows), tested on each target.
+    """Mean-class accuracy of networks, by the set they are tried on and their source.
 
     Parameters
     ----------
-    accuracy : array, (sources, targets)
-        Percent, mean over the seeds.
+    targets : mapping of target -> mapping of source -> (estimates, guess)
+        A `fersep.analysis.Interval` of each loss, softmax first, and what a network
+        reaches that always names the largest class; in percent.
+    title : str
+        The finding.
     """
-    values = parts.as_array(accuracy)
-    figure, axes = parts.one_panel(1.2 + 0.55 * len(sources))
-    texts = [[f"{value:.1f}" for value in row] for row in values]
-    dark, wide = values > 70, {"vmax": 100, "aspect": "auto"}
-    parts.heat_map(axes, values, texts, style.SHARE_COLORS, dark, 9, **wide)
-    parts.matrix_ticks(axes, sources, [t.replace(", ", ",\n") for t in targets])
-    axes.set(xlabel="tested on", ylabel="trained on")
-    told = [
-        f"trained on {name}: {parts.say('{} {:.0f}', targets, row)}"
-        for name, row in zip(sources, values, strict=True)
-    ]
-    return figure, f"Accuracy in percent. {'. '.join(told)}."
+    number = sum(map(len, targets.values()))
+    figure, axes = parts.one_panel(0.85 + 0.17 * (number + 1.2 * len(targets)))
+    places, names, told, y = [], [], [], 0.0
+    for target, sources in targets.items():
+        place = {"xycoords": axes.get_yaxis_transform(), "va": "center"}
+        parts.note(axes, f"on {target}", (0.005, y), fontsize=9, weight="bold", **place)
+        for source, (estimates, guess) in sources.items():
+            y += 1
+            places.append(y)
+            names.append(source)
+            edges = [y - 0.42, y + 0.42]
+            axes.plot([guess, guess], edges, color=style.INK, lw=1.2, ls=style.DOTTED)
+            _both_losses(axes, y, estimates)
+            levels = parts.say_intervals(estimates, ".1f")
+            told.append(f"{source}, tried on {target}: {levels}; guessing {guess:.1f}")
+        y += 1.2
+    key = [*style.LOSS_LOOKS, (style.INK, "|")]
+    words = ("softmax", "softmax + separate", "always the largest class")
+    for (color, marker), label in zip(key, words, strict=True):
+        axes.plot([], [], marker, color=color, ms=6, label=label)
+    look = {"ncols": 3, "fontsize": 8.5, "handletextpad": 0.2, "columnspacing": 1}
+    axes.legend(loc="upper right", bbox_to_anchor=(1, 1.01), borderpad=0, **look)
+    axes.set_yticks(places, names, fontsize=9)
+    axes.tick_params(axis="x", labelsize=9)
+    axes.grid(visible=False, axis="y")
+    axes.set(xlabel="mean-class accuracy, %", ylim=(y - 0.6, -0.7))
+    axes.set_xlim(0, min(axes.get_xlim()[1], 103))
+    parts.finding(figure, title)
+    return figure, f"Mean-class accuracy in percent. {'. '.join(told)}."
+
+
+def _both_losses(axes: parts.Axes, y: float, estimates: Mapping[str, Any]) -> None:
+    """Draw the level of each loss with its interval on one line of a figure."""
+    for each, (color, marker), lift in zip(
+        estimates.values(), style.LOSS_LOOKS, (-0.17, 0.17), strict=True
+    ):
+        if np.isfinite(each.low):
+            axes.plot([each.low, each.high], [y + lift] * 2, color=color, lw=1.5)
+        look = {"color": color, "ms": 5.5, "mec": "white", "mew": 0.5}
+        axes.plot(each.mean, y + lift, marker, **look)

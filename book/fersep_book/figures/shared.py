@@ -196,19 +196,23 @@ def interval_groups(
     paper : float, optional
         The paper's own number.
     """
-    members = list(next(iter(groups.values())))
+    members = list(dict.fromkeys(m for each in groups.values() for m in each))
     step = 0.62 / len(members)
+    unnamed = {member for member in members if member}
     figure, axes = parts.one_panel(0.95 + (0.22 + 0.17 * len(members)) * len(groups))
     looks = list(zip((style.BLUE, style.RED, style.GREEN), "osD", strict=True))
+    if tuple(members) == style.BOTH_LOSSES:
+        looks = list(style.LOSS_LOOKS)
     told = []
     for row, (group, estimates) in enumerate(groups.items()):
         for k, (member, gap) in enumerate(estimates.items()):
-            color, marker = looks[k % 3]
-            y = row + step * (k - (len(members) - 1) / 2)
+            color, marker = looks[members.index(member) % 3]
+            y = row + step * (k - (len(estimates) - 1) / 2)
             if np.isfinite(gap.low):
                 axes.plot([gap.low, gap.high], [y, y], color=color, lw=2)
             axes.plot(gap.mean, y, marker, color=color, ms=7, mec="white", zorder=4)
-            if row == 0 and member:
+            if member in unnamed:
+                unnamed.remove(member)
                 ends = gap.high if np.isfinite(gap.high) else gap.mean
                 parts.note(axes, member, (ends, y), (6, -3), color=color, fontsize=8.5)
             name = f"{group}, {member}" if member else group
