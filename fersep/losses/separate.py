@@ -141,7 +141,7 @@ class SeparateLoss(CenterBasedLoss):
             found.lengths = equations.invert_lengths(batch.lengths)
             found.units = batch.features * found.lengths
             if len(centers) < len(batch.labels):
-                found.own = (centers * found.inverse)[batch.labels]
+                found.own = (centers * found.inverse).index_select(0, batch.labels)
             else:
                 found.own = centers[batch.labels] * found.inverse[batch.labels]
             found.cosines = torch.linalg.vecdot(found.units, found.own)
@@ -191,17 +191,15 @@ class _IntraLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: FunctionCtx, features: Tensor, *known: Tensor) -> Tensor:
-        # Eq. 5 now, because the backward pass then costs one product.
-        gradient = equations.gradient_from_units(*known)
-        _, _, own, cosines = known
-        ctx.save_for_backward(features, own, gradient)
-        return (1 - cosines.mean()) / 2
+        ctx.save_for_backward(features, *known)
+        return (1 - known[-1].mean()) / 2
 
     @staticmethod
     def backward(ctx: FunctionCtx, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
-        features, own, gradient = ctx.saved_tensors  # type: ignore[attr-defined]
+        features, units, inverse, own, cosines = ctx.saved_tensors  # type: ignore[attr-defined]
         if torch.is_grad_enabled():  # to be differentiated again
             units, inverse = equations.unit(features)
             cosines = (units * own).sum(-1)
-            gradient = equations.gradient_from_units(units, inverse, own, cosines)
-        return grad_outputs[0] * gradient, None, None, None, None
+        scaled = grad_outputs[0] * inverse
+        gradient = equations.gradient_from_units(units, scaled, own, cosines)
+        return gradient, None, None, None, None
