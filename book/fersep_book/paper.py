@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 from bs4 import BeautifulSoup, Tag
 
-from fersep.storage import whole_file
+from fersep.storage import build_folder, whole_file
 from fersep_book import ROOT
 from fersep_book.site import NAME, mend_site
 
@@ -139,8 +139,8 @@ def _inside(article: Tag, name: str, names: set[str]) -> None:
             link["href"] = f"#{target}--{place}" if place else f"#{target}"
 
 
-def _settings(site: Path) -> dict[str, Any]:
-    text = (site.parents[1] / "_config.yml").read_text("utf-8")
+def _settings() -> dict[str, Any]:
+    text = (ROOT / "_config.yml").read_text("utf-8")
     settings: dict[str, Any] = yaml.safe_load(text)
     return settings
 
@@ -161,8 +161,8 @@ def opened(site: Path) -> Any:
             "there is no Chromium: install chromium or google-chrome, or name one in "
             "FERSEP_BROWSER"
         )
-    settings = _settings(site)
-    pages = pages_in_order(site.parents[1])
+    settings = _settings()
+    pages = pages_in_order(ROOT)
     sheet = site / "book" / "_one_sheet.html"
     sheet.write_text(
         one_sheet(site, pages, settings["title"], settings["author"]), "utf-8"
@@ -174,7 +174,7 @@ def opened(site: Path) -> Any:
             )
             view = browser.new_page(viewport={"width": 660, "height": 900})
             view.emulate_media(media="print", color_scheme="light")
-            view.goto(sheet.resolve().as_uri(), wait_until="load", timeout=120_000)
+            view.goto(sheet.resolve().as_uri(), wait_until="load", timeout=600_000)
             view.evaluate("MathJax.startup.promise")
             view.wait_for_timeout(500)
             yield view
@@ -184,10 +184,10 @@ def opened(site: Path) -> Any:
 
 def write(kind: str) -> Path:
     """Write the built book as "pdf" or "epub" and let every page link to it."""
-    site = ROOT / "_build" / "html"
+    site = build_folder() / "html"
     target = write_pdf(site) if kind == "pdf" else write_epub(site)
     mend_site(site)
-    return target.relative_to(ROOT)
+    return Path(os.path.relpath(target))
 
 
 def write_pdf(site: Path) -> Path:
@@ -200,7 +200,7 @@ def write_pdf(site: Path) -> Path:
 
 def write_epub(site: Path) -> Path:
     """Write the book as EPUB 3: one file a page, formulas as MathML."""
-    settings = _settings(site)
+    settings = _settings()
     with opened(site) as view:
         sheets = view.evaluate(AS_XHTML)
     files = {f"{name}.xhtml": _xhtml(title, body) for name, title, body in sheets}
@@ -249,12 +249,14 @@ td.number { text-align: right; }
 def _xhtml(title: str, body: str) -> str:
     body = re.sub(r"light-dark\((#[0-9a-f]+),#[0-9a-f]+\)", r"\1", body)
     body = re.sub(r' href="#([^"]*?)(--[^"]*)?"', r' href="\1.xhtml#\1\2"', body)
+    styles = re.findall(r"(?s)<style.*?</style>", body)  # which belong in the head
+    body = re.sub(r"(?s)<style.*?</style>", "", body)
     return (
         '<?xml version="1.0" encoding="utf-8"?>\n<!DOCTYPE html>\n'
         '<html xmlns="http://www.w3.org/1999/xhtml" xml:lang="en" lang="en"><head>'
         f"<title>{html.escape(title)}</title>"
-        '<link rel="stylesheet" type="text/css" href="book.css"/></head>'
-        f"<body>{body}</body></html>"
+        '<link rel="stylesheet" type="text/css" href="book.css"/>'
+        f"{''.join(styles)}</head><body>{body}</body></html>"
     )
 
 

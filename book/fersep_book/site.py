@@ -2,6 +2,7 @@
 
 import json
 import re
+from html import escape
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -48,6 +49,7 @@ def mend_site(html: Path) -> None:
         raise SystemExit(str(error)) from None
     for path, text in texts.items():
         text = with_downloads(text, html, path)
+        text = described(text, trees[path])
         text = text.replace("</body>", f"{previews(path, trees)}</body>")
         path.write_text(text, "utf-8")
     found = {
@@ -84,6 +86,29 @@ def with_downloads(text: str, html: Path, path: Path) -> str:
         '<div class="dropdown dropdown-download-buttons">'
     )
     return head + button + rest.replace("</ul>", f"{links}</ul>", 1) if button else text
+
+
+def described(text: str, tree: BeautifulSoup) -> str:
+    """Return a page whose head says what it is about, for searches and for links."""
+    text = re.sub(r"(?s)<!--about-->.*?<!--/about-->", "", text)
+    answer = tree.select(".admonition.answer > p:not(.admonition-title)")
+    for paragraph in [*answer, *tree.select("article section > p")]:
+        words = re.sub(r"\\[()]", "", " ".join(paragraph.get_text().split()))
+        words = words.removeprefix("In one sentence. ")
+        if not words.startswith(("You need", "After this", "No verdict")):
+            break
+    else:
+        return text
+    if len(words) > 200:
+        words = words[:200].rpartition(" ")[0] + " …"
+    about = {
+        'name="description"': words,
+        'property="og:title"': tree.title.get_text() if tree.title else "",
+        'property="og:description"': words,
+        'property="og:image"': "../_static/social.png",
+    }
+    lines = (f'<meta {key} content="{escape(value)}"/>' for key, value in about.items())
+    return text.replace("</head>", f"<!--about-->{''.join(lines)}<!--/about--></head>")
 
 
 def previews(path: Path, trees: dict[Path, BeautifulSoup]) -> str:

@@ -1,6 +1,7 @@
 """The built book in a real browser, opened from disk with the network cut."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,13 @@ def test_first_file_leads_to_the_first_page(site):
 @EACH_PAGE
 def test_file(site, page):
     assert file_faults(site, page) == []
+
+
+@pytest.mark.parametrize("page", PAGES[:-2])
+def test_head_says_what_the_page_is_about(site, page):
+    head = (site / page).read_text("utf-8").partition("</head>")[0]
+    assert re.search(r'<meta name="description" content="[^"]{30,}"', head)
+    assert (site / "_static" / "social.png").is_file()
 
 
 @EACH_PAGE
