@@ -42,6 +42,9 @@ def gains(
             words = parts.interval_words(gain, "+.2f")
             told.append(f"{name} {words} {verdict}".rstrip())
         row += 1
+    if any(verdict for losses in families.values() for *_, verdict in losses.values()):
+        words = f"gains {margin:g} point?"
+        parts.note(axes, words, (1, 0), (8, -3), color=style.GRAY, **beside)
     axes.set_yticks(rows, [name for losses in families.values() for name in losses])
     axes.set_ylim(row - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
