@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -67,9 +68,17 @@ def predict(images: Sequence[str | Path], run: Run) -> list[dict[str, Any]]:
     ValueError
         If a file cannot be read as an image of at least 8 pixels a side.
     """
+    size = run.data.get("image_size")
+    if size is None:
+        size = 48
+        warnings.warn(
+            "the run does not keep the size of its images: these are brought to 48 "
+            "pixels; train it anew if it had others",
+            stacklevel=2,
+        )
     faces = []
     for path in map(Path, images):
-        face = read_image(path, run.data.get("image_size", 48))
+        face = read_image(path, size)
         if face is None:
             why = "cannot be read as an image" if path.is_file() else "is no file"
             raise ValueError(

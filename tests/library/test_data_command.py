@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections import Counter
 
 import layouts
@@ -167,17 +166,6 @@ def test_a_wrong_folder_is_one_sentence(tmp_path, capsys):
     facts = json.loads(out)
     assert facts["usable"] is False
     assert "cohn-kanade-images is missing" in facts["problem"]
-
-
-def test_output_for_machines_is_json_alone(made):
-    order = ("check", made.name, str(made.root), "--json")
-    done = subprocess.run(
-        [sys.executable, "-m", "fersep", "data", *order],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert json.loads(done.stdout)["counts"] == counted(made)
 
 
 # get ----------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """``python -m fersep predict``: a trained network on pictures."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -57,3 +58,10 @@ def test_what_is_no_picture_is_one_sentence(trained, tmp_path, capsys):
     Image.new("RGB", (1, 1)).save(tmp_path / "dot.png")
     with pytest.raises(ValueError, match="cannot be read as an image; .* 8 pixels"):
         predict([tmp_path / "dot.png"], run)
+
+
+def test_a_run_without_the_size_of_its_images_is_said(trained):
+    folder, run, _ = trained
+    older = replace(run, data={**run.data, "image_size": None})
+    with pytest.warns(UserWarning, match="brought to 48 pixels; train it anew"):
+        predict([folder / "0.png"], older)

@@ -61,14 +61,6 @@ def test_eyes_are_level_and_the_face_fills_the_square(tmp_path, degrees, middle)
             assert rows[side].mean() == pytest.approx(rows.mean(), abs=1.5)
 
 
-@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "1"])
-def test_every_color_mode_becomes_rgb(tmp_path, mode):
-    Image.new("L", (64, 64), 255).convert(mode).save(tmp_path / "a.png")
-    face = ck_plus.read_face(tmp_path / "a.png", 16, (32, 32, 30, 3))
-    assert face.shape == (3, 16, 16)
-    assert face.min() == 255
-
-
 def test_squares_off_the_picture_are_not_read(tmp_path):
     Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
     for square in ((-1, 9, 20, 0), (9, 64, 20, 0), (9, 9, 1e9, 0)):

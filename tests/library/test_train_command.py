@@ -93,8 +93,14 @@ def test_it_writes_arrays_that_an_analysis_reads(build):
     assert main([*order, "--resume"]) == 0
 
     order[2] = "300"
-    assert main([*order[:-2], "--out", str(build / "two.npz"), "--no-test"]) == 0
-    assert "test_logits" not in np.load(build / "two.npz")
+    two = build / "two.npz"
+    assert main([*order[:-2], "--out", str(two), "--no-test", "--brief"]) == 0
+    kept = set(np.load(two)) - {"facts"}
+    assert kept == {
+        f"{name}_{what}"
+        for name in ("validation", "rendered_basic")
+        for what in ("labels", "predictions")
+    }
 
 
 def test_help_says_what_every_setting_is(capsys):
