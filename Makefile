@@ -63,9 +63,11 @@ env:  ## make .venv and install the locked packages, unless they are there
 	fi
 	@test ! -w .venv || $(MAKE) --silent link
 
-# Relative to the packages, so that the folder may move, and may have any name.
+# Relative to the packages, so that the folder may move, and may have any name. The last
+# line reaches kernels that papermill starts alone, before torch does.
 link:
-	@printf '%s\n' ../../../.. ../../../../book > "$$(echo .venv/lib/python3*/site-packages)/_fersep.pth"
+	@printf '%s\n' ../../../.. ../../../../book \
+	  'import os; os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")' > "$$(echo .venv/lib/python3*/site-packages)/_fersep.pth"
 
 browser:  ## install Chromium for the site tests, where that is possible
 	@for name in "$$FERSEP_BROWSER" chromium chromium-browser google-chrome; do \

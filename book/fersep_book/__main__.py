@@ -42,6 +42,11 @@ def comparison(notebook: str) -> str:
         If the file holds no record.
     """
     mine = records.read(notebook)
+    if not mine.values:
+        return (
+            f"{mine.chapter} keeps no single values: {notebook} itself shows yours "
+            "beside the recorded runs."
+        )
     same = [r for r in records.from_build() if r.chapter == mine.chapter]
     book = {value.key: value for record in same for value in record.values}
     rows = [["value", "yours", "this book"]]

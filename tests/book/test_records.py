@@ -267,10 +267,15 @@ def test_yours_stands_beside_the_books(build, tmp_path, capsys, yours, shown):
     assert note == (far if "*" in shown else [])
 
 
-def test_comparison_without_a_book(tmp_path, capsys):
-    assert main(["compare", finished(tmp_path / "mine.ipynb")]) == 0
+def test_comparison_without_a_book_and_without_values(tmp_path, capsys, monkeypatch):
+    mine = finished(tmp_path / "mine.ipynb")
+    assert main(["compare", mine]) == 0
     gain = capsys.readouterr().out.splitlines()[2]
     assert gain.split() == ["accuracy.gain", "%", "1", "–"]
+    bare = records.Record("12_accuracy", "own", {}, [], [])
+    monkeypatch.setattr(records, "read", lambda _: bare)
+    assert main(["compare", mine]) == 0
+    assert "12_accuracy keeps no single values: " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
