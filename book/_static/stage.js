@@ -113,6 +113,8 @@ globalThis.liveStage = (() => {
       this.button("Reset", () => this.enter(structuredClone(this.begin)));
       host.querySelector(".still").hidden = true;
       this.enter(this.fromAddress());
+      // JupyterLab would take the keys for its own.
+      if (inNotebook) host.addEventListener("keydown", (event) => event.stopPropagation());
       addEventListener("hashchange", () => {
         if (location.hash.startsWith(`#${host.id}?`)) this.enter(this.fromAddress());
       });

@@ -262,7 +262,7 @@ def page_file(toy, tmp_path_factory):
     links = f'<link rel="stylesheet" href="{(live.STATIC / "live.css").as_uri()}">'
     for script in live.SHARED:
         links += f'<script defer src="{(live.STATIC / script).as_uri()}"></script>'
-    for kind, head in (("1", links), ("0", "")):
+    for kind, head, place in (("1", links, ""), ("0", "", "jp-Notebook")):
         shown = []
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("FERSEP_STATIC", kind)
@@ -272,7 +272,8 @@ def page_file(toy, tmp_path_factory):
         body = "".join(each.data for each in shown)
         (folder / f"{kind}.html").write_text(
             '<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8">'
-            f'<title>Figures</title>{head}<body style="max-width: 46rem"><main>'
+            f'<title>Figures</title>{head}<body style="max-width: 46rem"><main '
+            f'class="{place}">'
             f"<h1>Figures</h1>{body}</main></body></html>",
             encoding="utf-8",
         )
@@ -325,6 +326,14 @@ def test_every_figure_comes_to_life(open_page, kind):
         assert figure.locator("svg").count() >= 1
         assert not figure.locator("img").is_visible()
         assert "NaN" not in figure.inner_html()
+
+
+def test_jupyterlab_leaves_the_keys_to_a_figure(open_page):
+    page = open_page("0")
+    takes_keys = "document.body.addEventListener('keydown', e => e.preventDefault())"
+    page.evaluate(takes_keys)
+    slide(page, "pairs", "seeds", 1)
+    assert state(page, "pairs")["n"] == 6
 
 
 def test_without_scripts_the_still_picture_stands(open_page):

@@ -248,15 +248,15 @@ def test_maps_name_the_image_under_the_pointer(browser):
     given = live_data.maps(named, labels, said, ("HA", "own"))
     view = open_live(browser, "map", given)
     box = view.locator("#live-map svg.map").first.bounding_box()
-    x = box["x"] + box["width"] * (1 + 1 / 1.06) / 2
+    x = box["x"] + box["width"] * (1 - 1 / 1.06) / 2
     view.mouse.move(x, box["y"] + box["height"] * 2.2 / 2.26)
     words = view.locator("#live-map .readout")
     expect(words).to_have_text(
-        "Image 2 of 3: own. one: taken for happy; two: recognized. "
+        "Image 1 of 3: happy. one: recognized; two: recognized. "
         "Of all, 2 and 2 are recognized."
     )
     view.locator("#live-map input").press("ArrowRight")
-    expect(words).to_contain_text("3 of 3: own. one: recognized; two: taken for happy")
+    expect(words).to_contain_text("2 of 3: own. one: taken for happy; two: recognized")
     view.close()
 
 

@@ -108,7 +108,7 @@
     const board = stage.board([-0.95, 0.95, 1.12, -1.08], 360, 400);
     const parts = {};
     for (const [name, look] of Object.entries({
-      head: "curve", nose: "", wing: "", brow: "dots", eye: "eye", iris: "dots k2", pupil: "dots",
+      head: "curve", nose: "", wing: "", brow: "dots", eye: "eye", iris: "dots k2", pupil: "pupil",
       lid: "grid", lips: "lips", opening: "opening",
     })) parts[name] = board.path(look);
     const folds = FOLDS.map(() => board.path("fold"));

@@ -8,7 +8,9 @@
     // More than seven classes: the colors again, with other markers.
     const color = (j) => `k${j % 7}`;
     const kind = (j) => CLASSES[(j + 3 * Math.floor(j / 7)) % 7];
-    const state = (stage.state = { show: "all", at: 1 });
+    const isMissed = (i) => Object.values(views).some((view) => view.predictions[i] !== labels[i]);
+    const first = labels.findIndex((_, i) => isMissed(i));
+    const state = (stage.state = { show: "all", at: Math.max(first, 0) + 1 });
     const maps = Object.entries(views).map(([title, view]) => {
       const board = stage.board([-1.06, 1.06, -1.06, 1.2], 330, 352, "map");
       board.text("name middle", [0, 1.1], title);
