@@ -193,9 +193,6 @@ CASES = {
     "float64: lowest error 1e-06 at step 1e-04": lambda: F.difference_errors(
         [1e-4, 1e-3, 1e-2], {"float64": [1e-6, 0.0, 1e-3]}, {"float64": (1e-3, 1e-8)}
     ),
-    "+7.85) and b +1.00": lambda: F.differences(
-        "ab", [gap(1.0, 2.0), gap(1.0)], "gain"
-    ),
 }
 
 

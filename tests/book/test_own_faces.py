@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 #: These draw from recorded runs, and from the same arms trained on a reader's faces.
 RECORDED = ("03_softmax_features", "08_training", "09_similarity", "10_convergence")
 RECORDED += ("11_tsne", "12_accuracy", "13_sweeps", "14_ablations")
+RECORDED += ("15_transfer",)
 
 
 def run(chapter, out, parameters):
@@ -108,12 +109,15 @@ def test_a_readers_own_folder_with_other_parameters(chapter, build, tmp_path):
         parameters |= {"other": "folder", "other_root": str(tmp_path / "elsewhere")}
     record = run(chapter, tmp_path, parameters)
     assert all(check.ok for check in record.checks)
-    kept = {**record.parameters, "root": parameters["root"]}
+    folders = {k: v for k, v in parameters.items() if k.endswith("root")}
+    kept = record.parameters | folders
     assert kept | parameters == kept
     page = (tmp_path / f"{chapter}.ipynb").read_text(encoding="utf-8")
     assert "Experiment of your own · folder" in page
     assert "yours" in page
     assert "recorded" in page
+    if chapter == "15_transfer":
+        assert "yours: folder to folder, another one" in page
 
 
 @pytest.mark.parametrize(

@@ -159,21 +159,6 @@ def _square_law(axes: parts.Axes, steps: parts.Array, error: float) -> None:
     axes.text(steps[middle] * 1.5, 0.03 * law[middle], words, color=style.GRAY)
 
 
-def differences(
-    names: Sequence[str], intervals: Sequence[Any], label: str
-) -> parts.Picture:
-    """Mean differences with their 95 % intervals, one line each.
-
-    Parameters
-    ----------
-    intervals : sequence of `fersep.analysis.Interval`
-    label : str
-        What the difference is, with its unit.
-    """
-    groups = {name: {"": each} for name, each in zip(names, intervals, strict=True)}
-    return interval_groups(groups, label)
-
-
 def interval_groups(
     groups: Mapping[str, Mapping[str, Any]],
     label: str,
