@@ -1,5 +1,6 @@
 """From a chapter's parameters to faces and settings."""
 
+import numpy as np
 import pytest
 from fersep_book import evidence
 from test_own_faces import own_folder
@@ -39,3 +40,12 @@ def test_a_foreign_set_needs_the_same_classes(tmp_path):
 def test_an_arm_that_an_experiment_lacks_is_named_with_those_it_has():
     with pytest.raises(ValueError, match=r"no arm 'lam=2'; name some of lam=0, "):
         evidence.train("fer2013-lambda", PARAMETERS | {"arms": "lam=0, lam=2"})
+
+
+def test_too_few_test_images_of_a_reader_are_said(monkeypatch, capsys):
+    run = evidence.Recording({}, {"test_labels": np.zeros(7)})
+    mine = evidence.Experiment("of your own", {"seeds": [0]}, {"softmax": {0: run}})
+    monkeypatch.setattr(evidence, "train", lambda *_: mine)
+    assert list(evidence.shown("fer2013", PARAMETERS, 7)) == ["yours", "recorded"]
+    assert list(evidence.shown("fer2013", PARAMETERS, 8)) == ["recorded"]
+    assert "You have 7 test images, and this chapter needs 8" in capsys.readouterr().out

@@ -11,6 +11,7 @@ from fersep_book.outcomes import (
     PRESS,
     Claim,
     breaking_point,
+    calibration_error,
     claims,
     failed_runs,
     judge,
@@ -216,3 +217,12 @@ def test_pairs_and_failed_runs_are_counted():
     stuck = run.arrays | {"test_logits": np.tile(np.eye(S)[0], (N, 1))}
     runs = found.runs["exact"] | {0: Recording(run.facts, stuck)}
     assert failed_runs(replace(found, runs=found.runs | {"exact": runs})) == 1
+
+
+def test_the_calibration_error_of_three_images_is_their_mean_gap():
+    logits = np.log([[0.9, 0.1], [0.3, 0.7], [0.6, 0.4]])
+    arrays = {"test_logits": logits, "test_labels": np.array([0, 0, 0])}
+    gaps = (0.1, 0.7, 0.4)
+    assert calibration_error(Recording({}, arrays)) == pytest.approx(
+        100 * sum(gaps) / 3
+    )
