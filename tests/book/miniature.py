@@ -17,7 +17,7 @@ root: book/index
 chapters:
   - file: book/01_first
   - file: book/02_second
-  - file: book/16_verdict
+  - file: book/status
 """
 
 INDEX = """\
@@ -105,7 +105,7 @@ class Miniature:
             env={**self.environment, **environment},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,  # beside other jobs
         )
 
     def path(self, *parts: str) -> Path:
@@ -152,7 +152,7 @@ def miniature(root: Path) -> Miniature:
     caption = {"name": "fig-line", "caption": "A line that goes up."}
     _chapter(book / "01_first.ipynb", FIRST, COUNT, FIGURE, caption)
     _chapter(book / "02_second.ipynb", SECOND, "total = size + 1", "print(size)")
-    _chapter(book / "16_verdict.ipynb", "# 16 · Verdict", "size", "print(size)")
+    _chapter(book / "status.ipynb", "# Status", "size", "print(size)")
     return Miniature(root)
 
 
