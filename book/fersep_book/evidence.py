@@ -247,7 +247,7 @@ def shown(
     """
     yours = {"yours": train(name, parameters)} if parameters["data"] else {}
     for mine in yours.values():
-        if (n := len(mine.of("softmax")[0].labels)) < fewest:
+        if (n := len(mine.of(next(iter(mine.runs)))[0].labels)) < fewest:
             print(
                 f"You have {n} test images, and this chapter needs {fewest}: it shows "
                 "the recorded runs alone."
