@@ -29,7 +29,7 @@ def list_images(name: str, root: Path) -> Listing:
         [photo._replace(code=codes[photo.code]) for photo in photos]
     )
     nothing = f"{root} holds no image in one of the layouts {LAYOUTS}"
-    advice = f"an image ends in {', '.join(sorted(SUFFIXES))}"
+    advice = f"an image in a folder of its class ends in {', '.join(sorted(SUFFIXES))}"
     notes = tuple(filter(None, (of_splits, of_classes, of_people)))
     return Listing(photos, skipped, nothing, advice, classes, notes=notes)
 
@@ -116,8 +116,8 @@ def _take_splits(root: Path, places: dict[str, list[str]]) -> dict[str, str]:
     outer = 0 in found.values()
     if outer and (other := next((n for n, i in found.items() if i != 0), "")):
         raise DataError(
-            f"{root} mixes split folders with the folder {places[other][0]}; use one "
-            f"of the layouts {LAYOUTS}"
+            f"{root} mixes split folders with the folder {places[other][0]}; move it "
+            f"away, or use one of the layouts {LAYOUTS}"
         )
     whole = outer or -1 not in found.values()
     return {
@@ -216,9 +216,10 @@ def _list_table(root: Path, skipped: Skipped) -> list[Photo]:
     said: Said[str, tuple[str, str, str]] = defaultdict(list)
     for number, row in read_rows(table, ("path", "label")):
         split = names.split_of(row["split"])
-        if leaves(row["path"]):
+        path = row["path"].removeprefix(f"{root.absolute()}/")
+        if leaves(path):
             raise DataError(
-                f"line {number} of {table} names {row['path']}, which lies outside the "
+                f"line {number} of {table} names {path}, which lies outside the "
                 "folder; move the image into it"
             )
         if row["split"] and not split:
@@ -227,7 +228,7 @@ def _list_table(root: Path, skipped: Skipped) -> list[Photo]:
                 f"{', '.join(SPLITS)}"
             )
         line = f"line {number}: {row['path']}"
-        name = files.find(row["path"])
+        name = files.find(path)
         reasons = {
             "row without a label": not row["label"],
             "row without an image file": not name,

@@ -111,7 +111,7 @@ class Photographs:
         if len(classes) < 2:
             raise DataError(
                 f"{self.root} has images of one class only ({classes[0]}); a "
-                "classifier needs at least two"
+                "classifier needs at least two, each in a folder of its name"
             )
         if self.given is None:
             parts = split_by_group(labels, self.groups, seed)
@@ -157,7 +157,7 @@ class Photographs:
     def _check_split(
         self, split: str, mine: Array, classes: Sequence[str], labels: Array
     ) -> None:
-        """Raise if a split is empty; warn if one that is made here lacks a class."""
+        """Raise if a split is empty; warn if it lacks a class."""
         if len(mine) == 0:
             raise DataError(
                 f"{self.root} leaves no {split} image of {self.name}"
@@ -165,10 +165,17 @@ class Photographs:
                 f"{len(set(self.groups))} people or pictures that are not nearly the "
                 "same; add others"
             )
-        if self.given:
+        if self.given and split not in self.given:
             return
         for c in sorted(set(range(len(classes))) - set(labels[mine].tolist())):
             its = np.flatnonzero(labels == c).tolist()
+            if self.given:
+                warnings.warn(
+                    f"{classes[c]} has no {split} image in {self.root}, only "
+                    f"{len(its)} in other splits; add some, or leave the class out",
+                    stacklevel=4,
+                )
+                continue
             people = sorted({self.groups[i] for i in its})
             warnings.warn(
                 f"{classes[c]} has no {split} image: number of its images in "

@@ -112,6 +112,9 @@ def test_given_splits_are_kept_and_validation_comes_out_of_train(tmp_path):
     assert len(test) == 15
     assert len(train) + len(validation) == 60
     assert set(validation.labels.tolist()) == {0, 1, 2}
+    draw(tmp_path / "Test" / "fear" / "0.png", 7777)
+    with pytest.warns(UserWarning, match="FE has no train image in .*, only 1 in"):
+        data.load("folder", tmp_path, image_size=16)
 
 
 def test_a_table_names_people_and_splits(tmp_path):
@@ -119,9 +122,9 @@ def test_a_table_names_people_and_splits(tmp_path):
     for i in range(40):
         draw(tmp_path / "bilder" / f"gesicht_ä{i}.jpeg", i)
         split = ("train", "train", "valid", "test")[i % 4]
-        rows.append(
-            f"bilder/gesicht_ä{i}.jpeg,{('angry', 'fear')[i // 4 % 2]},{split},p{i}"
-        )
+        home = f"{tmp_path}/" if i % 2 else ""
+        path = f"{home}bilder/gesicht_ä{i}.jpeg"
+        rows.append(f"{path},{('angry', 'fear')[i // 4 % 2]},{split},p{i}")
     rows += ["bilder/gesicht_ä1.jpeg,,train,p"]
     (tmp_path / "faces.csv").write_text("\r\n".join(rows), encoding="utf-8-sig")
     parts = everything("folder", tmp_path, image_size=16)
