@@ -19,7 +19,7 @@ def ran(done: subprocess.CompletedProcess) -> list[str]:
 
 
 def test_every_chapter_ran_and_sources_stay_without_outputs(clean):
-    for name in ("01_first", "02_second", "16_verdict"):
+    for name in ("01_first", "02_second", "status"):
         assert clean.executed(name).is_file()
         assert json.loads(clean.record(name).read_text())["chapter"] == name
         source = nbformat.read(clean.path("book", f"{name}.ipynb"), as_version=4)
@@ -41,8 +41,8 @@ STEP = "book/fersep_book/step.py"
 @pytest.mark.parametrize(
     ("name", "old", "new", "stale"),
     [
-        # The verdict follows because the record of the first chapter changed.
-        (STEP, "return 1", "return 2", ["01_first", "16_verdict"]),
+        # The status follows because the record of the first chapter changed.
+        (STEP, "return 1", "return 2", ["01_first", "status"]),
         (STEP, "One step.", "A single step.", []),
         (STEP, "return 1", "return 1  # not two", []),
         ("book/02_second.ipynb", "size + 1", "size + 2", ["02_second"]),
@@ -74,13 +74,13 @@ def test_changed_prose_makes_a_new_page_without_a_run(book):
 
 def test_changed_lock_reruns_everything(book):
     book.path("requirements.lock").write_text("torch==0\n")
-    assert ran(book.command("run")) == ["01_first", "02_second", "16_verdict"]
+    assert ran(book.command("run")) == ["01_first", "02_second", "status"]
 
 
 def test_each_profile_keeps_its_own_runs(book):
     book.path("book", "profiles", "cpu.yml").write_text("02_second: {size: 8}\n")
     done = book.command("run", FERSEP_PROFILE="cpu")
-    assert ran(done) == ["01_first", "02_second", "16_verdict"]
+    assert ran(done) == ["01_first", "02_second", "status"]
     assert json.loads(book.record("02_second").read_text())["parameters"]["size"] == 8
     assert ran(book.command("run")) == []  # the smaller book is still there
     assert json.loads(book.record("02_second").read_text())["parameters"]["size"] == 3
@@ -136,11 +136,11 @@ def test_failing_chapter_keeps_the_last_good_run(book):
     assert list(book.executed("01_first").parent.glob(".*")) == []
 
 
-def test_failing_chapter_does_not_stop_the_next_but_stops_the_verdict(book):
+def test_failing_chapter_does_not_stop_the_next_but_stops_the_status(book):
     book.change_cell("01_first", "1 / 0")
     done = book.command("run", "--force")
     assert ran(done) == ["02_second"]
-    assert "16_verdict" in done.stdout
+    assert "status" in done.stdout
     assert "left out" in done.stdout
 
 
