@@ -307,7 +307,10 @@ def outdated(experiment: Experiment) -> list[str]:
     for arm in experiment.runs:
         facts = experiment.of(arm)[0].facts
         now = reference_losses(Settings(**facts["settings"]))
-        if not np.allclose(now, facts["reference"], rtol=1e-3, atol=1e-5):
+        # Rounding alone grows in every step: the first epoch tells, and most the push,
+        # which is of centers.
+        apart = np.abs(np.subtract(now, facts["reference"])).reshape(3, -1)[:, 0]
+        if (apart > (1e-2, 1e-3, 1e-4)).any():
             changed.append(arm)
     return changed
 

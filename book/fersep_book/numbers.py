@@ -135,9 +135,7 @@ def _similarity(column: str) -> Callable[[Recording], float]:
 
 def _share(data: str, true: str, said: str) -> Callable[[Recording], float]:
     i, j = (_classes(data).index(name) for name in (true, said))
-    return lambda run: float(
-        (run.arrays["test_logits"].argmax(1)[run.labels == i] == j).mean()
-    )
+    return lambda run: float((run.predicted("test")[run.labels == i] == j).mean())
 
 
 def _classes(data: str) -> tuple[str, ...]:

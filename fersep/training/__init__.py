@@ -7,10 +7,10 @@
 from fersep.training.algorithm import evaluate, fit
 from fersep.training.batches import normalize
 from fersep.training.processes import pick_device
-from fersep.training.reuse import load_or_train, run_key, train_pairs
+from fersep.training.reuse import load_or_train, run_key
 from fersep.training.runs import Run, Settings, initial_network, learning_rate
 
 __all__ = [
     "Run", "Settings", "evaluate", "fit", "initial_network", "learning_rate",
-    "load_or_train", "normalize", "pick_device", "run_key", "train_pairs",
+    "load_or_train", "normalize", "pick_device", "run_key",
 ]  # fmt: skip

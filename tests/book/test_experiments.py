@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from fersep_book import ROOT, evidence
 
-from fersep import analysis
-from fersep.training import Settings, arrays
+from fersep import analysis, equations
+from fersep.training import Settings
 
 EXPERIMENTS = sorted(path.stem for path in (ROOT / "experiments").glob("*.yml"))
 OPTIONS = {"data", "size", "image_size", "difficulty", "class_counts", "also", "follow"}
@@ -127,13 +127,10 @@ def test_an_experiment_runs_what_is_missing_and_its_results_are_read(tmp_path):
         evidence.load("tiny", tmp_path)
 
 
-def test_changed_behavior_is_told_of(tmp_path, monkeypatch):
-    run = arrays.reference_losses(Settings(width=2, lam=0.9))
-    facts = {"settings": {**vars(Settings(width=2, lam=0.9))}, "reference": run}
-    plan = {"arms": {"exact": {}}, "seeds": [0]}
-    found = evidence.Experiment(
-        "tiny", plan, {"exact": {0: evidence.Recording(facts, {})}}
-    )
-    assert evidence.outdated(found) == []
-    facts["reference"] = [1.01 * loss for loss in run]
-    assert evidence.outdated(found) == ["exact"]
+@pytest.mark.parametrize("part", ["inter_weight", "intra_weights"])
+def test_a_changed_sign_is_told_of(part, monkeypatch):
+    right = getattr(equations, part)
+    monkeypatch.setattr(equations, part, lambda *given: right(*given))
+    assert evidence.outdated(evidence.load("fer2013")) == []
+    monkeypatch.setattr(equations, part, lambda *given: -right(*given))
+    assert {"exact", "mean"} <= set(evidence.outdated(evidence.load("fer2013")))

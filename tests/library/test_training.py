@@ -209,26 +209,6 @@ def test_runs_are_keyed_by_what_computes_them(data):
     assert len(keys) == 5
 
 
-def test_pairs_share_everything_but_lambda(build, data):
-    softmax, separate = training.train_pairs(*data, TINY, 2, progress=False)
-    assert [r.settings.seed for r in separate] == [3, 4]
-    for a, b in zip(softmax, separate, strict=True):
-        assert a.settings == replace(b.settings, lam=0.0)
-    saved = str(build / "mine")
-    separate[1].save(saved)
-    (softmax,), (mine,) = training.train_pairs(*data, TINY, 5, run=saved)
-    assert softmax.settings.seed == mine.settings.seed == 4
-    with pytest.raises(ValueError, match="trained on other images"):
-        training.train_pairs(squares(60), data[1], TINY, 1, run=saved)
-    softmax.save(build / "softmax")
-    with pytest.raises(ValueError, match="was trained with lam 0"):
-        training.train_pairs(*data, TINY, 1, run=str(build / "softmax"))
-    with pytest.raises(ValueError, match="lam is 0"):
-        training.train_pairs(*data, replace(TINY, lam=0.0), 1)
-    with pytest.raises(ValueError, match="n_seeds must be at least 1, got 0"):
-        training.train_pairs(*data, TINY, 0)
-
-
 @pytest.mark.parametrize(
     ("change", "says"),
     [
