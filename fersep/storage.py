@@ -98,8 +98,16 @@ def cached_array(
     with suppress(FileExistsError), whole_folder(folder) as place:
         file = place / "array.npy"
         empty = np.lib.format.open_memmap(file, "w+", np.uint8, shape)
+        _reserve(file)
         facts = fill(empty)
         empty.flush()
         (place / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
     kept: NDArray[np.uint8] = np.load(folder / "array.npy", mmap_mode="r")
     return kept, json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+
+
+def _reserve(file: Path) -> None:
+    """Take the room of a file at once: later a full disk would kill the process."""
+    if hasattr(os, "posix_fallocate"):
+        with file.open("rb+") as handle:
+            os.posix_fallocate(handle.fileno(), 0, file.stat().st_size)

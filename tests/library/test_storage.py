@@ -1,5 +1,6 @@
 """Files and folders are there whole or not at all, whatever ends the writer."""
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -72,6 +73,14 @@ def test_an_array_is_filled_once_and_a_failed_one_leaves_nothing(tmp_path, monke
 
     with pytest.raises(RuntimeError, match="broken image"):
         storage.cached_array("faces", ["a", 1], (3, 2), fails)
+
+    def full(handle, start, size):
+        raise OSError(errno.ENOSPC, f"no room for {size}")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "posix_fallocate", full)
+        with pytest.raises(OSError, match="for 1005134"):
+            storage.cached_array("faces", ["a", 1], (1003, 1002), fails)
     assert list((tmp_path / "data").iterdir()) == []
     for maker in (fill, fails):  # what is there is not made again
         array, facts = storage.cached_array("faces", ["a", 1], (3, 2), maker)
