@@ -172,9 +172,13 @@ def _papermill(chapter: Chapter, parameters: dict[str, Any], limit: int) -> str:
     """Run papermill in a process of its own; return what went wrong, or nothing."""
     mark = uuid4().hex
     order = [str(chapter.source), str(chapter.failed), json.dumps(parameters)]
-    with tempfile.TemporaryDirectory(
-        prefix="fersep-", ignore_cleanup_errors=True
-    ) as scratch:
+    with (
+        tempfile.TemporaryDirectory(
+            prefix="fersep-", ignore_cleanup_errors=True
+        ) as scratch,
+        # No pipe: what a cell starts would hold it open, and this process with it.
+        tempfile.TemporaryFile("w+", encoding="utf-8") as said,
+    ):
         process = subprocess.Popen(
             [sys.executable, __file__, *order],
             cwd=chapter.root,
@@ -187,16 +191,17 @@ def _papermill(chapter: Chapter, parameters: dict[str, Any], limit: int) -> str:
                 "TMPDIR": scratch,
                 "PYDEVD_DISABLE_FILE_VALIDATION": "1",
             },
-            stdout=subprocess.PIPE,
+            stdout=said,
             stderr=subprocess.DEVNULL,
-            text=True,
         )
         try:
-            answer, _ = process.communicate(timeout=limit)
+            process.wait(limit)
         except subprocess.TimeoutExpired:
             return f"it took longer than {limit} s; set FERSEP_TIMEOUT to allow more."
         finally:
             _end_family(mark)
+        said.seek(0)
+        answer = said.read()
     ended = f"papermill ended with status {process.returncode}."
     return answer.strip() or ended if process.returncode else ""
 
