@@ -1,8 +1,8 @@
 """What sealed experiments decide about the paper's claims.
 
 An outcome is a number of an arm beside softmax, with its 95 % interval and a p-value
-for a true value of ``null``. Where single test images decide, as in an accuracy, the
-noise is that of seeds and of test images; where the training decides, as in a
+for a true value of ``null``. Where test images decide, as in an accuracy, the
+noise is that of seeds and of test images; where the training images decide, as in a
 similarity of centers, that of seeds. Where the classes are the sample, as in an order
 of classes, all orders are counted.
 """
@@ -30,6 +30,7 @@ from fersep.analysis import Interval
 from fersep_book import evidence
 from fersep_book.evidence import Experiment, Recording
 
+Array = NDArray[np.float64]
 Measure = Callable[[Experiment, str, float], Interval]
 
 BASE = "softmax"
@@ -98,6 +99,71 @@ def _change(what: Callable[[Recording], float]) -> Measure:
     return measure
 
 
+def _change_on_images(
+    what: Callable[[Recording], float], by_image: Callable[[Recording], Array]
+) -> Measure:
+    """Change of a number that hangs on the test images: seeds and images are noise.
+
+    The noise of images is read off the pairs of runs that keep features, those of one
+    seed. It holds what images and seeds do together, which that of seeds holds too, so
+    the interval is rather too wide than too narrow.
+    """
+
+    def measure(found: Experiment, arm: str, null: float) -> Interval:
+        values, pairs = (
+            changes(found, arm, what),
+            zip(found.of(arm), found.of(BASE), strict=True),
+        )
+        apart = [
+            by_image(new) - by_image(old)
+            for new, old in pairs
+            if "test_features" in new.arrays
+        ]
+        seeds, images = len(values), len(found.of(arm)[0].labels)
+        of_images = np.mean([each.var() for each in apart] or [0]) / images
+        if seeds == 1 or not of_images:
+            return analysis.mean_interval(values, null)
+        of_seeds = np.var(values, ddof=1) / seeds
+        variance = of_seeds + of_images
+        parts = of_seeds**2 / (seeds - 1) + of_images**2 / (images - 1)
+        student = stats.t(variance**2 / parts, np.mean(values), variance**0.5)
+        mean, (low, high) = float(student.mean()), map(float, student.interval(0.95))
+        p_value = 2 * float(student.sf(mean + abs(mean - null)))
+        return Interval(mean, low, high, seeds, p_value)
+
+    return measure
+
+
+def cosines_by_image(run: Recording) -> Array:
+    """What each test image adds to `intra`: its cosine from that of its class, (n,).
+
+    Classes count alike, so an image of a class with few counts more.
+    """
+    directions = equations.unit(torch.tensor(run.arrays["test_features"]).double())[0]
+    cosines = (directions * _directions(run)[run.labels]).sum(1).numpy()
+    counts = np.bincount(run.labels)
+    means = np.bincount(run.labels, cosines) / counts.clip(1)
+    weight = len(cosines) / (counts > 0).sum() / counts.clip(1)
+    return np.asarray(weight[run.labels] * (cosines - means[run.labels]))
+
+
+def purity_by_image(run: Recording) -> Array:
+    """What each test image adds to the neighbor purity, (n,).
+
+    That is the share of its own neighbors, and what it changes in the shares of those
+    whose neighbor it is. Without the second, the noise of images is far too small.
+    """
+    x = equations.unit(torch.tensor(run.arrays["test_features"]).float())[0]
+    labels, cosines = torch.tensor(run.labels), x @ x.T
+    near = cosines.fill_diagonal_(-2).topk(analysis.NEIGHBORS).indices
+    same = (labels[near] == labels[:, None]).float()
+    own = same.mean(1)
+    as_neighbor = torch.zeros(len(x)).index_add(
+        0, near.flatten(), (same - own[:, None]).flatten()
+    )
+    return np.asarray(own + as_neighbor / analysis.NEIGHBORS)
+
+
 def _level(what: Callable[[Recording], float]) -> Measure:
     def measure(found: Experiment, arm: str, null: float) -> Interval:
         return analysis.mean_interval(found.values(arm, what), null)
@@ -113,7 +179,7 @@ def _gain_by_class(found: Experiment, arm: str, null: float) -> Interval:
     return found.gain(arm, BASE, by_class=True, null=null)
 
 
-def _order(what: Callable[[Recording], NDArray[np.float64]]) -> Measure:
+def _order(what: Callable[[Recording], Array]) -> Measure:
     """Rank correlation of a number of each class with its training images."""
 
     def measure(found: Experiment, arm: str, null: float) -> Interval:
@@ -124,7 +190,7 @@ def _order(what: Callable[[Recording], NDArray[np.float64]]) -> Measure:
     return measure
 
 
-def order_of_classes(values: NDArray[np.float64], counts: list[int]) -> Interval:
+def order_of_classes(values: Array, counts: list[int]) -> Interval:
     """Return Spearman's correlation over classes, with the p-value of all orders.
 
     The classes are the sample, so there is no interval over seeds: its ends are not
@@ -160,10 +226,16 @@ CHANGES: dict[str, Callable[[Recording], float]] = {
     "change of calibration error": calibration_error,
     "change of neighbor purity": lambda run: float(run.arrays["test_purity"]),
 }
+#: Those that hang on the test images -> what each image adds to the number.
+_BY_IMAGE = {
+    "change of intra-class similarity": cosines_by_image,
+    "change of neighbor purity": purity_by_image,
+}
 
 #: Outcome -> how an arm of an experiment is measured.
 OUTCOMES: dict[str, Measure] = {
     **{name: _change(what) for name, what in CHANGES.items()},
+    **{n: _change_on_images(CHANGES[n], by) for n, by in _BY_IMAGE.items()},
     "gain in accuracy": _gain,
     "gain in mean-class accuracy": _gain_by_class,
     "rise of agreement": _level(_agreement_rise),
@@ -473,14 +545,18 @@ def wins(found: Experiment, arm: str, claim: Claim) -> tuple[int, int] | None:
     return sum(sign * change > 0 for change in each), len(each)
 
 
-def failed_runs(found: Experiment) -> int:
-    """Count the runs that end near the share of the largest class; they stay in.
+def say_failures(found: Experiment) -> str:
+    """Say how many runs of each arm ended near the share of the largest class.
 
-    Near is within two points, as the experiment's file says.
+    Near is within two points. Such runs stay in.
     """
-    runs = [run for arm in found.runs for run in found.of(arm)]
-    shares = [100 * np.bincount(run.labels).max() / len(run.labels) for run in runs]
-    return sum(accuracy(r) < share + 2 for r, share in zip(runs, shares, strict=True))
+    said, runs = [], sum(len(each) for each in found.runs.values())
+    for arm in found.runs:
+        each = found.of(arm)
+        least = 100 * np.bincount(each[0].labels).max() / len(each[0].labels) + 2
+        if failed := sum(accuracy(run) < least for run in each):
+            said.append(f"{arm} {failed} of {len(each)}")
+    return f"{', '.join(said) or 'none'} ({runs} runs in all)"
 
 
 _SAID = {

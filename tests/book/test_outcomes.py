@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from fersep_book.evidence import Experiment, Recording
 from fersep_book.outcomes import (
     OUTCOMES,
@@ -13,16 +14,18 @@ from fersep_book.outcomes import (
     breaking_point,
     calibration_error,
     claims,
-    failed_runs,
     judge,
     judge_recorded,
     judge_transfer,
     mean_class_accuracy,
     order_of_classes,
+    say_failures,
     why_silent,
     wins,
 )  # fmt: skip
 from scipy import stats
+
+from fersep.analysis import neighbor_purity
 
 BOOK = Path(__file__).parents[2] / "book"
 S, N, SEEDS = 4, 480, range(8)
@@ -207,16 +210,50 @@ def test_claims_without_a_sealed_experiment_say_so():
     assert rendered["compound-harder"].verdict == "by construction"
 
 
-def test_pairs_and_failed_runs_are_counted():
+def test_pairs_are_counted_and_failed_runs_named_by_arm():
     found = experiment(np.random.default_rng(6), 0.2)
     assert wins(found, "exact", ACCURACY) == (8, 8)
     assert wins(found, "exact", replace(ACCURACY, direction="below")) == (0, 8)
     assert wins(found, "exact", replace(ACCURACY, outcome="order of recall")) is None
-    assert failed_runs(found) == 0
+    assert say_failures(found) == "none (16 runs in all)"
     run = found.runs["exact"][0]
     stuck = run.arrays | {"test_logits": np.tile(np.eye(S)[0], (N, 1))}
     runs = found.runs["exact"] | {0: Recording(run.facts, stuck)}
-    assert failed_runs(replace(found, runs=found.runs | {"exact": runs})) == 1
+    failed = replace(found, runs=found.runs | {"exact": runs})
+    assert say_failures(failed) == "exact 1 of 8 (16 runs in all)"
+
+
+def mapped(rng, directions, means, n=300):
+    """A run whose features of unseen images lie around known means of the classes."""
+    labels, seen = rng.integers(0, S, n), []
+    common = rng.normal(size=(n, 6))  # what every network sees of an image
+    for turn in directions:
+        x = np.maximum((means[labels] + common) @ turn, 0.0) + 1e-6
+        unit = x / np.linalg.norm(x, axis=1, keepdims=True)
+        purity = neighbor_purity(unit, torch.tensor(labels))
+        own = np.array([unit[labels == j].mean(0) for j in range(S)])
+        arrays = {"test_labels": labels, "test_features": x, "test_purity": purity}
+        seen.append(
+            Recording({}, arrays | {"test_means": own, "true": (means @ turn)[None]})
+        )
+    return seen
+
+
+@pytest.mark.parametrize(
+    "name", ["change of neighbor purity", "change of intra-class similarity"]
+)
+def test_a_change_on_test_images_is_as_sure_as_other_images_allow(name):
+    # The same networks meet other images again and again, so seeds have no noise.
+    rng, ends = np.random.default_rng(8), []
+    means, turns = rng.normal(size=(S, 6)), rng.normal(size=(2, 6, 6))
+    for _ in range(60):
+        plain, other = mapped(rng, turns, np.abs(means))
+        runs = {"softmax": dict.fromkeys((0, 1), plain)}
+        runs["exact"] = dict.fromkeys((0, 1), other)
+        found = OUTCOMES[name](Experiment("known", {}, runs), "exact", 0.0)
+        ends.append((found.mean, found.high - found.mean))
+    means_found, halves = np.array(ends).T
+    assert 0.75 < halves.mean() / (1.96 * means_found.std()) < 1.4
 
 
 def test_the_calibration_error_of_three_images_is_their_mean_gap():
