@@ -22,15 +22,9 @@ NEIGHBORS = 15
 class SimilarityTable:
     """One row of Table 1, as raw cosines.
 
-    Attributes
-    ----------
-    intra : Tensor, (s,)
-        Mean cosine of the features of each class and its center; NaN for a class
-        without a feature.
-    intra_mean : float
-        Mean of ``intra`` over the classes that have features.
-    inter : float
-        Mean cosine over all pairs of different centers.
+    ``intra`` (s,) holds the mean cosine of the features of each class and its center,
+    NaN for a class without a feature; ``intra_mean`` is its mean over the classes that
+    have features. ``inter`` is the mean cosine over all pairs of different centers.
     """
 
     intra: Tensor
@@ -56,15 +50,11 @@ class Interval:
 def true_centers(features: Tensor, labels: Tensor, num_classes: int) -> Tensor:
     """Return the mean feature of each class, the paper's "true centers" (s, d).
 
-    Raises
-    ------
-    ValueError
-        If a label is out of range or a class has no feature.
+    ValueError if a label is out of range or a class has no feature.
     """
     equations.check_labels(labels, num_classes)
     sums, counts = equations.class_sums(features, labels, num_classes)
-    if bool((counts == 0).any()):
-        empty = (counts == 0).nonzero()[:, 0].tolist()
+    if empty := (counts == 0).nonzero()[:, 0].tolist():
         raise ValueError(
             f"no feature of the classes {empty}; a class needs at least one image "
             "to have a center"
@@ -75,19 +65,10 @@ def true_centers(features: Tensor, labels: Tensor, num_classes: int) -> Tensor:
 def similarity_table(
     features: Tensor, labels: Tensor, centers: Tensor | None = None
 ) -> SimilarityTable:
-    """Measure one row of Table 1.
+    """Measure one row of Table 1 with the learned centers (s, d).
 
-    Parameters
-    ----------
-    features : Tensor, (n, d)
-    labels : Tensor, (n,) int64
-    centers : Tensor, (s, d), optional
-        The learned centers; by default the true ones, which exist for any loss.
-
-    Raises
-    ------
-    ValueError
-        If shapes do not fit, a label is out of range, or a vector is zero.
+    Without them it takes the true centers, which exist for any loss. ValueError if
+    shapes do not fit, a label is out of range, or a vector is zero.
     """
     if centers is None:
         centers = true_centers(features, labels, int(labels.max()) + 1)
@@ -103,10 +84,7 @@ def similarity_table(
 def center_agreement(learned: Tensor, true: Tensor) -> Tensor:
     """Return the cosine (s,) of each learned center and its true center.
 
-    Raises
-    ------
-    ValueError
-        If shapes differ or a center is zero.
+    ValueError if shapes differ or a center is zero.
     """
     return 2 * equations.similarity(learned, true) - 1
 
@@ -115,11 +93,7 @@ def neighbor_purity(points: ArrayLike, labels: Tensor, k: int = NEIGHBORS) -> fl
     """Return the mean share of the k nearest neighbors that have the point's class.
 
     Works on features (n, d) and on a map (n, 2) alike, so the two can be compared.
-
-    Raises
-    ------
-    ValueError
-        If there are not more than k points.
+    ValueError if there are not more than k points.
     """
     points = torch.as_tensor(points)
     if len(points) <= k:
@@ -138,10 +112,7 @@ def neighbor_purity(points: ArrayLike, labels: Tensor, k: int = NEIGHBORS) -> fl
 def confusion(labels: Tensor, predictions: Tensor, num_classes: int) -> Tensor:
     """Count images by true class (rows) and predicted class (columns): (s, s) int64.
 
-    Raises
-    ------
-    ValueError
-        If a class number is out of range.
+    ValueError if a class number is out of range.
     """
     equations.check_labels(labels, num_classes)
     equations.check_labels(predictions, num_classes)
@@ -156,10 +127,7 @@ def accuracy(matrix: Tensor) -> float:
 
 
 def mean_class_accuracy(matrix: Tensor) -> float:
-    """Return the mean over classes of their recall, in percent.
-
-    Classes without an image do not count.
-    """
+    """Return the mean recall of the classes that have images, in percent."""
     totals = matrix.sum(1)
     recalls = matrix.diag()[totals > 0] / totals[totals > 0]
     return 100 * recalls.mean().item()
@@ -174,18 +142,9 @@ def majority_accuracy(matrix: Tensor) -> float:
 def accuracy_interval(correct: int, n: int) -> Interval:
     """Return an accuracy with its 95 % Wilson interval, in percent.
 
-    It covers the chance of the test images alone, not of the seed.
-
-    Raises
-    ------
-    ValueError
-        If not ``0 <= correct <= n`` with n at least 1.
+    It covers the chance of the test images alone, not of the seed. ValueError if not
+    ``0 <= correct <= n`` with n at least 1.
     """
-    if not (n >= 1 and 0 <= correct <= n):
-        raise ValueError(
-            f"correct must lie in 0 to n and n be at least 1; got "
-            f"correct={correct}, n={n}"
-        )
     bounds = stats.binomtest(correct, n).proportion_ci(0.95, method="wilson")
     return Interval(100 * correct / n, 100 * bounds.low, 100 * bounds.high, n)
 
@@ -223,15 +182,8 @@ def student_interval(
 def paired_test(first: Sequence[float], second: Sequence[float]) -> Interval:
     """Return ``second - first`` over paired seeds: Student's paired t-test.
 
-    Parameters
-    ----------
-    first, second : sequence of float
-        One value per seed, in the same order of seeds.
-
-    Raises
-    ------
-    ValueError
-        If the lengths differ or are zero.
+    Both give one value per seed, in the same order of seeds. ValueError if the lengths
+    differ or are zero.
     """
     if len(first) != len(second):
         raise ValueError(
@@ -316,21 +268,6 @@ def adjust_p_values(p_values: Sequence[float]) -> list[float]:
     return [float(p) for p in adjusted]
 
 
-def mcnemar_p_value(gained: int, lost: int) -> float:
-    """Return the exact two-sided McNemar p-value of two models on the same images.
-
-    It says whether *these two models* differ; nothing about other seeds.
-
-    Parameters
-    ----------
-    gained, lost : int
-        Images that only the second, and only the first, of the two names rightly.
-    """
-    if gained + lost == 0:
-        return 1.0
-    return float(stats.binomtest(gained, gained + lost, 0.5).pvalue)
-
-
 def standard_deviation(values: Sequence[float]) -> float | None:
     """Return the standard deviation over seeds; None for one value, which has none."""
     return float(np.std(values, ddof=1)) if len(values) > 1 else None
@@ -342,26 +279,3 @@ def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float:
     if np.ptp(a) == 0 or np.ptp(b) == 0:
         return 0.0
     return float(stats.spearmanr(a, b).statistic)
-
-
-def in_words(change: Interval, digits: int = 2, unit: str = "") -> str:
-    """Say a paired difference as a sentence part that claims no more than it shows.
-
-    Parameters
-    ----------
-    change : Interval
-        From :func:`paired_test`.
-    digits : int
-        Decimals to print.
-    unit : str
-        Printed behind the mean, for example "points".
-    """
-    mean = f"{change.mean:+.{digits}f}{' ' + unit if unit else ''}".replace("-", "−")
-    if change.n == 1:
-        return f"changed by {mean} in a single pair of runs, which cannot show a spread"
-    bounds = f"{change.low:+.{digits}f} to {change.high:+.{digits}f}".replace("-", "−")
-    behind = f"(95 % interval {bounds}, {change.n} pairs)"
-    if change.low > 0 or change.high < 0:
-        verb = "rose" if change.low > 0 else "fell"
-        return f"{verb} by {mean.lstrip('+−')} {behind}"
-    return f"showed no clear change: {mean} {behind}"

@@ -33,20 +33,10 @@ def embed(
     learned centers have another length than features and would land by length. Centers
     take part in the fit: placing them afterwards puts rare classes far off.
 
-    Parameters
-    ----------
-    features : Tensor, (n, d)
-    *centers : Tensor, (s, d)
-        Any number of sets, for example learned and true centers.
-    perplexity : float
-        About how many neighbors each point keeps close.
-    seed : int
-        Same seed, same map on one machine.
-
-    Raises
-    ------
-    ValueError
-        If there are too few points for the perplexity.
+    Features are (n, d); any number of sets of centers (s, d) follow, for example
+    learned and true ones. The perplexity is about how many neighbors each point keeps
+    close; ValueError if there are too few points for it. One seed gives one map on one
+    machine.
     """
     points = np.concatenate(
         [equations.unit(v.double().cpu())[0].numpy() for v in (features, *centers)]

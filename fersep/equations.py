@@ -23,20 +23,9 @@ def similarity(a: Tensor, b: Tensor) -> Tensor:
 
     ``Sim(a, b) = (a . b / (|a| |b|) + 1) / 2``
 
-    Parameters
-    ----------
-    a, b : Tensor, (..., d)
-        Nonzero vectors along the last axis; the other axes broadcast.
-
-    Returns
-    -------
-    Tensor, (...)
-        1 for the same direction, 1/2 for a right angle, 0 for opposite directions.
-
-    Raises
-    ------
-    ValueError
-        If a vector is zero or not finite, or if the last axes differ.
+    Vectors are (..., d), the other axes broadcast, and the result is (...): 1 for the
+    same direction, 1/2 for a right angle, 0 for opposite directions. ValueError if a
+    vector is zero or not finite, or if the last axes differ.
     """
     _check_tensors(a=a, b=b)
     if a.ndim == 0 or b.ndim == 0 or a.shape[-1] != b.shape[-1]:
@@ -78,22 +67,9 @@ def inter_loss(centers: Tensor) -> Tensor:
     """Eq. 3: the mean similarity over all ordered pairs of different centers.
 
     The sum over pairs needs only the sum U of the unit centers, because
-    ``sum_{k != j} cos(c_k, c_j) = |U|^2 - s``: O(s d) instead of O(s^2 d).
-
-    Parameters
-    ----------
-    centers : Tensor, (s, d)
-        At least two nonzero centers.
-
-    Returns
-    -------
-    Tensor, scalar
-        ``L_inter`` in [0, 1]; never below :func:`inter_loss_floor`.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two centers, or one is zero or not finite.
+    ``sum_{k != j} cos(c_k, c_j) = |U|^2 - s``: O(s d) instead of O(s^2 d). Returns the
+    scalar ``L_inter`` in [0, 1], never below :func:`inter_loss_floor`. ValueError if
+    there are fewer than two centers (s, d), or one is zero or not finite.
     """
     check_centers(centers)
     return mean_pair_similarity(unit(centers)[0])
@@ -177,16 +153,8 @@ def inter_increment(centers: Tensor, rule: Rule = "exact") -> Tensor:
 def update_centers(centers: Tensor, increment: Tensor, alpha: float) -> Tensor:
     """Eq. 8: ``c <- c - alpha (increment)``, new centers; λ does not appear in it.
 
-    Parameters
-    ----------
-    centers, increment : Tensor, (s, d)
-    alpha : float
-        The learning rate of the centers, at least 0.
-
-    Raises
-    ------
-    ValueError
-        If alpha is negative or not a number, or the shapes differ.
+    Centers and increment are (s, d). ValueError if their shapes differ, or if alpha,
+    the learning rate of the centers, is negative or not a number.
     """
     check_alpha(alpha)
     if centers.shape != increment.shape:
@@ -198,18 +166,9 @@ def update_centers(centers: Tensor, increment: Tensor, alpha: float) -> Tensor:
 
 
 def total_loss(softmax_loss: Tensor, separate_loss: Tensor, lam: float) -> Tensor:
-    """Eq. 9: ``L = L_s + λ L_sep``, a scalar.
+    """Eq. 9: ``L = L_s + λ L_sep`` of two scalars; the paper takes λ = 0.9.
 
-    Parameters
-    ----------
-    softmax_loss, separate_loss : Tensor, scalar
-    lam : float
-        λ, at least 0; the paper uses 0.9.
-
-    Raises
-    ------
-    ValueError
-        If λ is negative or not a number.
+    ValueError if λ is negative or not a number.
     """
     check_lam(lam)
     return softmax_loss + lam * separate_loss
@@ -219,12 +178,7 @@ def inter_loss_floor(num_classes: int) -> float:
     """The lowest value that Eq. 3 can reach: ``(s - 2) / (2 (s - 1))``.
 
     It is reached by every set of unit centers whose sum is zero, in any dimension that
-    allows one.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two classes.
+    allows one. ValueError if there are fewer than two classes.
     """
     if num_classes < 2:
         raise ValueError(f"num_classes must be at least 2, got {num_classes}")

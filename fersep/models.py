@@ -64,10 +64,7 @@ class ExpressionNet(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Features (m, d) of the last pooling layer and logits (m, s).
 
-        Parameters
-        ----------
-        images : Tensor, (m, 3, height, width)
-            Floating point, normalized as in training.
+        Images (m, 3, height, width) are floating point, normalized as in training.
         """
         if not (isinstance(images, Tensor) and images.is_floating_point()):
             raise ValueError(
@@ -134,8 +131,10 @@ def expression_net(
     net = ExpressionNet(
         STAGES[arch], num_classes, feature_dim, width, feature_relu, stem
     )
-    if weights is not None:
-        _load_weights(net, arch, width, weights)
+    if weights == "imagenet":
+        _fill(net, _download(arch, width), arch, width, weights)
+    elif weights is not None:
+        _fill(net, _read(Path(weights)), arch, width, weights)
     return net
 
 
@@ -159,25 +158,16 @@ def _stage(channels: int, out: int, blocks: int, stride: int) -> nn.Sequential:
     return nn.Sequential(first, *rest)
 
 
-def _load_weights(
-    net: ExpressionNet, arch: str, width: int, weights: str | Path
-) -> None:
-    if weights == "imagenet":
-        if width != 64:
-            raise ValueError(
-                f"ImageNet weights exist for width=64 only; got width={width}"
-            )
-        try:
-            state = IMAGENET[arch].get_state_dict(progress=False)
-        except OSError as error:
-            raise ValueError(
-                "the ImageNet weights could not be downloaded "
-                f"({error}); give weights=FILE with a copy of them, or weights=None to "
-                "start from scratch"
-            ) from None
-    else:
-        state = _state_of(Path(weights))
-    _fill(net, state, arch, width, weights)
+def _download(arch: str, width: int) -> dict[str, Tensor]:
+    if width != 64:
+        raise ValueError(f"ImageNet weights exist for width=64 only; got width={width}")
+    try:
+        return dict(IMAGENET[arch].get_state_dict(progress=False))
+    except OSError as error:
+        raise ValueError(
+            f"the ImageNet weights could not be downloaded ({error}); give "
+            "weights=FILE with a copy of them, or weights=None to start from scratch"
+        ) from None
 
 
 def _fill(
@@ -188,7 +178,10 @@ def _fill(
     weights: str | Path,
 ) -> None:
     """Load what fits by its name, and say what does not; the last layer is new."""
-    state = _without_prefix(state, set(net.state_dict()))
+    # A wrapper puts words like ``module.`` before all names.
+    block = "layer1.0.conv1.weight"
+    prefix = next((k.removesuffix(block) for k in state if k.endswith(block)), "")
+    state = {k.removeprefix(prefix): v for k, v in state.items()}
     first = state.get("conv1.weight")
     if first is not None and first.ndim == 4 and len(first) != width:
         raise ValueError(
@@ -197,51 +190,28 @@ def _fill(
         )
     own = net.state_dict()
     body = {k: v for k, v in state.items() if k in own and not k.startswith("fc.")}
-    wrong = [k for k, v in body.items() if v.shape != own[k].shape]
-    # An extra layer that the file lacks is new, too; counters of batch norm are no use.
-    lacks = [
-        name
-        for name in own
-        if name not in body
-        and not name.startswith(("fc.", "embed."))
-        and not name.endswith("num_batches_tracked")
-    ]
-    if wrong or lacks:
-        first_wrong = (wrong or lacks)[0]
-        here = [*own[first_wrong].shape]
-        there = [*body[first_wrong].shape] if wrong else "not there"
-        raise ValueError(
-            f"the weights {weights} do not fit a {arch} of width {width}: "
-            f"{first_wrong} is {there}, should be {here} ({len(wrong)} of {len(own)} "
-            f"differ, {len(lacks)} are missing); give --arch, --stem and --width of "
-            "the network that was saved"
-        )
-    net.load_state_dict({**own, **body})
-    left = sorted({k.split(".")[0] for k in state if k not in body})
-    new = sorted({k.split(".")[0] for k in own if k not in body})
+    for name, value in own.items():
+        # An extra layer may be new, too; counters of batch norm are no use.
+        free = name.startswith(("fc.", "embed.")) or name.endswith("batches_tracked")
+        there = [*body[name].shape] if name in body else "not there"
+        if there != [*value.shape] and (name in body or not free):
+            raise ValueError(
+                f"the weights {weights} do not fit a {arch} of width {width}: {name} "
+                f"is {there}, should be {[*value.shape]}; give --arch, --stem and "
+                "--width of the network that was saved"
+            )
+    net.load_state_dict(body, strict=False)
+    left, new = (
+        ", ".join(sorted({k.split(".")[0] for k in names if k not in body}))
+        for names in (state, own)
+    )
     log.warning(
-        "%s: %d tensors loaded; left out: %s; started anew: %s",
-        weights,
-        len(body),
-        ", ".join(left) or "nothing",
-        ", ".join(new) or "nothing",
+        f"{weights}: {len(body)} tensors loaded; left out: {left or 'nothing'}; "
+        f"started anew: {new or 'nothing'}"
     )
 
 
-def _without_prefix(state: dict[str, Tensor], wanted: set[str]) -> dict[str, Tensor]:
-    """Return names without what a wrapper put before them, such as ``module.``."""
-    fits: dict[str, int] = {"": len(wanted & set(state))}
-    for name in state:
-        parts = name.split(".")
-        for i in range(1, len(parts)):
-            if ".".join(parts[i:]) in wanted:
-                prefix = ".".join(parts[:i]) + "."
-                fits[prefix] = fits.get(prefix, 0) + 1
-    prefix = max(fits, key=lambda prefix: fits[prefix])
-    return {name.removeprefix(prefix): value for name, value in state.items()}
-
-
-def _state_of(path: Path) -> dict[str, Tensor]:
+def _read(path: Path) -> dict[str, Tensor]:
     """Read a state dictionary, also one that lies in a checkpoint."""
     if not path.is_file():
         raise ValueError(

@@ -23,30 +23,20 @@ def cosine(a, b):
     return (a @ b / (a.norm() * b.norm())).item()
 
 
-def test_true_centers_are_class_means():
-    x, y = draw()
-    want = torch.stack([x[y == j].mean(0) for j in range(4)])
-    assert torch.allclose(analysis.true_centers(x, y, 4), want, atol=1e-14)
-
-
 def test_similarity_table_equals_loops():
     x, y = draw()
-    c = analysis.true_centers(x, y, 4)
+    c = torch.stack([x[y == j].mean(0) for j in range(4)])
+    assert torch.allclose(analysis.true_centers(x, y, 4), c, atol=1e-14)
     row = analysis.similarity_table(x, y)
     intra = [np.mean([cosine(v, c[j]) for v in x[y == j]]) for j in range(4)]
     inter = np.mean([cosine(c[k], c[j]) for k in range(4) for j in range(4) if k != j])
     assert row.intra.tolist() == pytest.approx(intra, abs=1e-12)
     assert row.intra_mean == pytest.approx(np.mean(intra), abs=1e-12)
     assert row.inter == pytest.approx(inter, abs=1e-12)
-
-
-def test_a_class_without_features_is_left_out_of_the_mean():
-    x, y = draw()
-    c = analysis.true_centers(x, y, 4)
-    keep = y != 2
+    keep = y != 2  # a class without features is left out of the mean
     row = analysis.similarity_table(x[keep], y[keep], c)
     assert math.isnan(row.intra[2])
-    assert row.intra_mean == pytest.approx(row.intra[[0, 1, 3]].mean().item())
+    assert row.intra_mean == pytest.approx(np.mean([intra[j] for j in (0, 1, 3)]))
 
 
 def test_center_agreement_is_the_cosine():
@@ -95,27 +85,9 @@ def test_equal_values_have_an_interval_of_no_width(values):
 def test_one_pair_shows_no_spread():
     result = analysis.paired_test([1.0], [2.0])
     assert result.mean == 1
-    assert math.isnan(result.low)
-    assert math.isnan(result.p_value)
-    assert "single pair" in analysis.in_words(result)
+    assert np.isnan([result.low, result.high, result.p_value]).all()
     assert analysis.standard_deviation([1.0]) is None
     assert analysis.standard_deviation([1.0, 3.0]) == pytest.approx(2**0.5)
-
-
-def test_words_claim_no_more_than_the_interval():
-    up = analysis.paired_test([1, 1, 1, 1], [2, 2.1, 1.9, 2])
-    down = analysis.paired_test([2, 2.1, 1.9, 2], [1, 1, 1, 1])
-    open_ = analysis.paired_test([1, 1, 1, 1], [2, 0, 2, 0.1])
-    assert analysis.in_words(up).startswith("rose by 1.00")
-    assert analysis.in_words(down, 1, "points").startswith("fell by 1.0 points")
-    assert analysis.in_words(open_).startswith("showed no clear change")
-
-
-def test_mcnemar_is_the_exact_binomial_test():
-    tails = sum(math.comb(40, k) for k in range(15)) / 2**40
-    assert analysis.mcnemar_p_value(26, 14) == pytest.approx(2 * tails)
-    assert analysis.mcnemar_p_value(14, 26) == pytest.approx(2 * tails)
-    assert analysis.mcnemar_p_value(0, 0) == 1
 
 
 def test_rank_correlation():
@@ -130,7 +102,7 @@ def test_bad_input_is_named():
         analysis.true_centers(x, y, 5)
     with pytest.raises(ValueError, match=r"labels.* is 3, but 3 classes"):
         analysis.confusion(y, y, 3)
-    with pytest.raises(ValueError, match="correct=5, n=4"):
+    with pytest.raises(ValueError, match="k .5. must not be greater than n .4."):
         analysis.accuracy_interval(5, 4)
     with pytest.raises(ValueError, match="equal lengths, got 2 and 1"):
         analysis.paired_test([1, 2], [1])
