@@ -163,6 +163,7 @@ globalThis.liveStage = (() => {
       this.quiet = setTimeout(() => {
         if (!inNotebook) history.replaceState(history.state, "", this.address());
         this.spoken.textContent = this.said.textContent;
+        this.host.dispatchEvent(new Event("settled"));
       }, 500);
     }
     draw() {

@@ -1,7 +1,7 @@
 """Live figures: what a reader drags in the page, drawn by the scripts in `_static`.
 
-A page of the book loads the script of each of its figures. In Jupyter the output
-carries the scripts along, so the same figure works there. Without scripts, and in print
+A page of the book loads the script of each of its figures. In Jupyter the same scripts
+make an ipywidget, whose `state` is what the reader chose. Without scripts, and in print
 before they ran, a still picture stands in its place.
 """
 
@@ -11,13 +11,16 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from fersep_book import ROOT
 from fersep_book.figures.style import png
+
+if TYPE_CHECKING:
+    from fersep_book.live_widget import LiveFigure
 
 STATIC = ROOT / "book" / "_static"
 #: What every figure needs; a page of the book loads it once.
@@ -160,13 +163,40 @@ def show(
     """
     from IPython.display import HTML, display
 
+    page = _page(name, still, data or {})
+    if os.environ.get("FERSEP_STATIC") == "1":
+        scripts = (f"../_static/live/{each}.js" for each in WORDS[name].scripts)
+        display(
+            HTML(page + "".join(f'<script defer src="{s}"></script>' for s in scripts))
+        )
+    else:
+        display(widget(name, still, data))
+
+
+def widget(
+    name: str, still: tuple[Figure, str], data: Mapping[str, Any] | None = None
+) -> "LiveFigure":
+    """Return a live figure as an ipywidget, for a notebook.
+
+    Its trait ``state`` holds what the reader has chosen; setting it moves the figure.
+    Parameters and errors are those of `show`.
+    """
+    from fersep_book.live_widget import LiveFigure
+
+    page = _page(name, still, data or {})
+    files = (*SHARED, *(f"live/{each}.js" for each in WORDS[name].scripts))
+    scripts = "\n".join((STATIC / file).read_text("utf-8") for file in files)
+    return LiveFigure(page=page, scripts=scripts)
+
+
+def _page(name: str, still: tuple[Figure, str], data: Mapping[str, Any]) -> str:
+    """What to look for, the still picture, something to try, and the data."""
     if name not in WORDS:
         raise ValueError(f"no live figure {name!r}; there are {', '.join(WORDS)}")
     look, attempt, answer = map(_marked_up, WORDS[name][:3])
-    scripts = [f"live/{script}.js" for script in WORDS[name].scripts]
     picture = base64.b64encode(png(still[0], dpi=100)).decode()
     # A text in the data must not end the element that holds it.
-    values = json.dumps(data or {}).replace("</", "<\\/")
+    values = json.dumps(data).replace("</", "<\\/")
     lines = [
         f'<figure class="fersep-live" id="live-{name}" data-figure="{name}">',
         f"<p>{look}</p>",
@@ -176,13 +206,7 @@ def show(
         f"<details><summary>{attempt}</summary><p>{answer}</p></details>",
         f'<script type="application/json">{values}</script></figure>',
     ]
-    if os.environ.get("FERSEP_STATIC") == "1":
-        lines += [f'<script defer src="../_static/{s}"></script>' for s in scripts]
-    else:
-        lines += [f"<style>{(STATIC / 'live.css').read_text('utf-8')}</style>"]
-        texts = ((STATIC / s).read_text("utf-8") for s in (*SHARED, *scripts))
-        lines += [f"<script>{text}</script>" for text in texts]
-    display(HTML("\n".join(lines)))
+    return "\n".join(lines)
 
 
 def plain_start(

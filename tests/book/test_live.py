@@ -178,7 +178,7 @@ def test_the_toy_in_the_page_is_the_chapters_after_200_steps(view, toy, rule, la
 
 def test_the_loss_of_the_toy_is_eq_9(open_page, toy):
     points, centers, theta, _ = toy["start"]
-    page = open_page("1", "#live-toy?step=0&lambda=3&seed=2")
+    page = open_page("page", "#live-toy?step=0&lambda=3&seed=2")
     separate = equations.separate_loss(points, centers, toy["labels"])
     softmax = torch.nn.functional.cross_entropy(points @ theta.T, toy["labels"])
     loss = equations.total_loss(softmax, separate, 3.0)
@@ -213,9 +213,41 @@ def test_the_toy_with_center_loss_is_the_librarys(view, toy):
 # The figures, moved as a reader moves them.
 
 
+def a_notebook_of(widgets) -> str:
+    """A page that does with widgets what the front end of a notebook does."""
+    states = [widget.get_state() for widget in widgets]
+    kept = [{k: each[k] for k in ("page", "scripts", "state")} for each in states]
+    texts = json.dumps([kept, states[0]["_esm"], states[0]["_css"]])
+    texts = texts.replace("</", "<\\/")
+    script = """
+    const texts = document.getElementById("texts").textContent;
+    const [states, script, css] = JSON.parse(texts);
+    const place = document.currentScript.parentElement;
+    document.head.append(Object.assign(document.createElement("style"),
+        { textContent: css }));
+    globalThis.models = states.map((state) => ({
+      state, heard: [],
+      get(key) { return this.state[key]; },
+      set(key, value) { this.state[key] = value; },
+      save_changes() { this.saved = true; },
+      on(event, act) { this.heard.push(act); },
+    }));
+    const file = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
+    import(file).then((widget) => models.forEach((model) => {
+      const el = document.createElement("div");
+      widget.default.render({ model, el });
+      place.append(el);  // a view is shown after it was made
+    }));
+"""
+    return (
+        f'<script type="application/json" id="texts">{texts}</script>'
+        f"<script>{script}</script>"
+    )
+
+
 @pytest.fixture(scope="module")
 def page_file(toy, tmp_path_factory):
-    """Two pages with all figures: scripts beside it, as in the book, and inside."""
+    """All figures, as a page of the book and as widgets of a notebook."""
     folder = tmp_path_factory.mktemp("live") / "book"
     folder.mkdir()
     (folder.parent / "_static").symlink_to(live.STATIC)
@@ -262,19 +294,22 @@ def page_file(toy, tmp_path_factory):
     links = f'<link rel="stylesheet" href="{(live.STATIC / "live.css").as_uri()}">'
     for script in live.SHARED:
         links += f'<script defer src="{(live.STATIC / script).as_uri()}"></script>'
-    for kind, head, place in (("1", links, ""), ("0", "", "jp-Notebook")):
-        shown = []
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("FERSEP_STATIC", kind)
-            patch.setattr("IPython.display.display", shown.append)
-            for name in live.WORDS:
-                live.show(name, still, data.get(name))
-        body = "".join(each.data for each in shown)
+    shown = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FERSEP_STATIC", "1")
+        patch.setattr("IPython.display.display", shown.append)
+        for name in live.WORDS:
+            live.show(name, still, data.get(name))
+    widgets = [live.widget(name, still, data.get(name)) for name in live.WORDS]
+    bodies = {
+        "page": links + "<main>" + "".join(each.data for each in shown),
+        "notebook": '<main class="jp-Notebook">' + a_notebook_of(widgets),
+    }
+    for kind, body in bodies.items():
         (folder / f"{kind}.html").write_text(
             '<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8">'
-            f'<title>Figures</title>{head}<body style="max-width: 46rem"><main '
-            f'class="{place}">'
-            f"<h1>Figures</h1>{body}</main></body></html>",
+            f'<title>Figures</title><body style="max-width: 46rem">{body}'
+            "<h1>Figures</h1></main></body></html>",
             encoding="utf-8",
         )
     return folder
@@ -285,13 +320,13 @@ def open_page(browser, page_file):
     """Open a page of figures; an error in a script, or a request, fails the test."""
     wrong, contexts = [], []
 
-    def start(kind="1", where="", **options):
+    def start(kind="page", where="", **options):
         contexts.append(browser.new_context(offline=True, **options))
         page = contexts[-1].new_page()
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on(
             "request",
-            lambda r: None if r.url.startswith("file:") else wrong.append(r.url),
+            lambda r: r.url.startswith(("file:", "blob:")) or wrong.append(r.url),
         )
         page.goto((page_file / f"{kind}.html").as_uri() + where)
         return page
@@ -318,22 +353,33 @@ def slide(page, name, label, steps):
         slider.press("ArrowRight" if steps > 0 else "ArrowLeft")
 
 
-@pytest.mark.parametrize("kind", ["1", "0"])
+@pytest.mark.parametrize("kind", ["page", "notebook"])
 def test_every_figure_comes_to_life(open_page, kind):
     page = open_page(kind)
     for name in live.WORDS:
         figure = page.locator(f"#live-{name}")
+        figure.locator("svg").first.wait_for()
         assert figure.locator("svg").count() >= 1
         assert not figure.locator("img").is_visible()
         assert "NaN" not in figure.inner_html()
 
 
 def test_jupyterlab_leaves_the_keys_to_a_figure(open_page):
-    page = open_page("0")
+    page = open_page("notebook")
     takes_keys = "document.body.addEventListener('keydown', e => e.preventDefault())"
     page.evaluate(takes_keys)
     slide(page, "pairs", "seeds", 1)
     assert state(page, "pairs")["n"] == 6
+
+
+def test_python_reads_and_sets_the_state_of_a_widget(open_page):
+    page = open_page("notebook")
+    model = f"models[{list(live.WORDS).index('pairs')}]"
+    slide(page, "pairs", "seeds", 1)
+    settle(page)
+    assert page.evaluate(f"{model}.saved && {model}.state.state.n") == 6
+    page.evaluate(f"{model}.state.state = {{n: 9}}; {model}.heard[0]()")
+    assert state(page, "pairs")["n"] == 9
 
 
 def test_without_scripts_the_still_picture_stands(open_page):
@@ -389,7 +435,7 @@ def test_the_address_keeps_a_state_and_reset_leaves_it(open_page):
     settle(page)
     address = page.evaluate("location.hash")
     assert state(page, "toy")["lambda"] == 0.1
-    other = open_page("1", address)
+    other = open_page("page", address)
     assert state(other, "toy")["lambda"] == 0.1
     other.locator("#live-toy button", has_text="Reset").click()
     assert state(other, "toy")["lambda"] == 0.9
@@ -397,7 +443,7 @@ def test_the_address_keeps_a_state_and_reset_leaves_it(open_page):
         *("toy?loss=foo&lambda=x&alpha=", "push?x=1,2,3&c=NaN,1", "push?", "%E0%A4%A"),
         *("rules?n=-1,1e9,2.5,0,0,0,0", "verdict?seeds=0,3,0,0,0", "pairs?n=0"),
     ):
-        assert "NaN" not in open_page("1", f"#live-{broken}").inner_html("main")
+        assert "NaN" not in open_page("page", f"#live-{broken}").inner_html("main")
 
 
 def test_clumps_reach_the_floor_and_the_push_brings_any_centers_there(open_page):
@@ -412,7 +458,7 @@ def test_clumps_reach_the_floor_and_the_push_brings_any_centers_there(open_page)
 
 def test_an_opposite_feature_rests_and_another_one_goes_to_its_center(open_page):
     for x, cosine in (("-1,0", -1), ("-1,0.02", 1)):
-        page = open_page("1", f"#live-push?x={x}&c=1,0", reduced_motion="reduce")
+        page = open_page("page", f"#live-push?x={x}&c=1,0", reduced_motion="reduce")
         page.locator("#live-push button", has_text="Let it go").click()
         end = torch.tensor(state(page, "push")["x"]).float()
         assert end[0] / end.norm() == pytest.approx(cosine, abs=1e-3)

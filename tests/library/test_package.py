@@ -12,8 +12,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 #: Hides what the extras bring.
 ALONE = """
 import sys
-for name in ("IPython av fersep_book ipywidgets matplotlib nbformat openTSNE pandas "
-             "papermill sklearn yaml").split():
+for name in ("IPython anywidget av fersep_book ipywidgets matplotlib nbformat openTSNE "
+             "pandas papermill sklearn yaml").split():
     sys.modules[name] = None
 """
 
