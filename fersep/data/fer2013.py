@@ -8,6 +8,7 @@ file names such as ``PublicTest_12.jpg`` keep the public and the private test ap
 import codecs
 from collections import defaultdict
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from fersep.data.types import Array, DataError, Listing, Photo, Skipped
 CODES = {0: "AN", 1: "DI", 2: "FE", 3: "HA", 4: "SA", 5: "SU", 6: "NE"}
 
 #: Usage in the table -> split. Public and private test images stay apart.
-USAGE = {b"Training": "train", b"PublicTest": "validation", b"PrivateTest": "test"}
+USAGE = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
 
 TABLES = ("fer2013.csv", "icml_face_data.csv")
 COLUMNS = ("emotion", "pixels", "usage")
@@ -78,25 +79,31 @@ def list_rows(root: Path, table: Path) -> Listing:
         for number, line in enumerate(file, start=2):
             row, cells = f"{table.name} line {number}", line.split(b",")
             place, start = start, start + len(line)
-            ragged = {f"row that has not {width} columns": len(cells) != width}
-            if not line.strip() or skip(skipped, row, ragged):
+            if len(cells) != width:
+                if line.strip():
+                    skipped[f"row that has not {width} columns"].append(row)
                 continue
-            label, pixels, usage = (cells[i].strip(EDGES) for i in at)
-            where = place + sum(len(cell) + 1 for cell in cells[: at[1]])
-            where += len(cells[at[1]]) - len(cells[at[1]].lstrip(EDGES))
-            told, use = label.decode("latin-1"), USAGE.get(usage, "")
-            code = names.code_of(told, CODES)
-            labels.append(told)
+            label, usage, code, use = _read_cells(cells[at[0]], cells[at[2]])
+            labels.append(label)
             reasons = {"unknown label": not code, "unknown usage": not use}
-            said = f"{row}: {told}, {usage.decode('latin-1')}"
-            if not skip(skipped, said, reasons):
-                part = (where, len(pixels))
-                photos.append(Photo(table, code, "", use, part, row))
+            if not (code and use):
+                skip(skipped, f"{row}: {label}, {usage}", reasons)
+                continue
+            where = place + sum(len(cell) + 1 for cell in cells[: at[1]])
+            part = (where, len(cells[at[1]]))
+            photos.append(Photo(table, code, "", use, part, row))
     names.raise_if_shifted("fer2013", labels, CODES, ())
     nothing = f"{table} has no usable row"
     return Listing(
         photos, skipped, nothing, "get the table anew", read=read_pixels, channels=1
     )
+
+
+@cache
+def _read_cells(label: bytes, usage: bytes) -> tuple[str, str, str, str]:
+    """Return label and usage as texts, class and split; empty if they are unknown."""
+    told, use = (cell.strip(EDGES).decode("latin-1") for cell in (label, usage))
+    return told, use, names.code_of(told, CODES), USAGE.get(use, "")
 
 
 def _find_columns(table: Path, line: bytes) -> list[str]:
@@ -118,7 +125,7 @@ def read_pixels(path: Path, size: int, place: tuple[int, int]) -> Array | None:
     start, length = place
     with path.open("rb") as file:
         file.seek(start)
-        words = file.read(length)
+        words = file.read(length).strip(EDGES)
     try:
         # Three times as quick as numbers made one by one.
         pixels = np.fromstring(words, dtype=np.int64, sep=" ")

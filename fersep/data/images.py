@@ -18,7 +18,6 @@ from fersep.data.files import below
 from fersep.data.names import raise_if_reordered
 from fersep.data.photographs import Photographs
 from fersep.data.rows import say_skipped
-from fersep.data.twins import join_near_duplicates
 from fersep.data.types import Array, DataError, Listing
 
 #: Pixels that a side needs, and what lies behind a picture with holes.
@@ -52,14 +51,15 @@ def open_photographs(
         name,
         key,
         (len(photos), listing.channels, image_size, image_size),
-        lambda empty: decode_all(name, listing, people, empty),
+        lambda empty: decode_all(name, listing, empty),
     )
-    unreadable = set(found["unreadable"])
-    kept = [photo for i, photo in enumerate(photos) if i not in unreadable]
+    unreadable = set(found)
+    readable = [i for i in range(len(photos)) if i not in unreadable]
+    kept = [photos[i] for i in readable]
     number = {code: c for c, code in enumerate(listing.classes)}
     skipped = {reason: names for reason, names in listing.skipped.items() if names}
     if unreadable:
-        gone = [photos[i] for i in found["unreadable"]]
+        gone = [photos[i] for i in found]
         names = [photo.name or below(root, photo.path) for photo in gone]
         skipped["unreadable image"] = names
         warnings.warn(
@@ -74,7 +74,7 @@ def open_photographs(
         listing.published or PUBLISHED.get(name, {}),
         images[: len(kept)],
         np.asarray([number[photo.code] for photo in kept], dtype=np.int64),
-        found["groups"],
+        [people[i] for i in readable],
         [photo.split for photo in kept] if photos[0].split else None,
         skipped,
         listing.notes,
@@ -85,16 +85,14 @@ def open_photographs(
     return photographs
 
 
-def decode_all(
-    name: str, listing: Listing, people: list[str], images: Array
-) -> dict[str, Any]:
+def decode_all(name: str, listing: Listing, images: Array) -> list[int]:
     """Fill images (n, 3, size, size) from the first on with those that can be read.
 
-    Return ``unreadable``, the places of the others in the listing, and ``groups``.
+    Return the places of the others in the listing.
     """
     photos, read = listing.photos, listing.read or read_image
     size = images.shape[-1]
-    unreadable: set[int] = set()
+    unreadable: list[int] = []
     look: dict[str, Any] = {"leave": False, "file": sys.stdout, "mininterval": 2}
     progress = tqdm(desc=f"reading {name}", total=len(photos), **look)
     with progress, ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -104,14 +102,11 @@ def decode_all(
             pictures = pool.map(lambda photo: read(photo.path, size, photo.part), few)
             for i, picture in enumerate(pictures, start):
                 if picture is None:
-                    unreadable.add(i)
+                    unreadable.append(i)
                 else:
                     images[i - len(unreadable)] = picture
                 progress.update()
-    groups = [who for i, who in enumerate(people) if i not in unreadable]
-    if groups:
-        groups = join_near_duplicates(images[: len(groups)], groups)
-    return {"unreadable": sorted(unreadable), "groups": groups}
+    return unreadable
 
 
 def read_image(

@@ -5,11 +5,13 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from fersep import storage
 from fersep.data.cards import Counts, card
 from fersep.data.rows import say_skipped
 from fersep.data.splits import (
@@ -19,7 +21,11 @@ from fersep.data.splits import (
     split_by_group,
     stratify,
 )
+from fersep.data.twins import join_near_duplicates
 from fersep.data.types import SPLITS, Array, DataError, Faces
+
+#: Images among which near copies are looked for at each load, where splits are given.
+QUICK = 10_000
 
 
 @dataclass(frozen=True)
@@ -36,8 +42,8 @@ class Photographs:
     images : array, (n, 3, image_size, image_size) uint8
         Memory-mapped; one channel where all are the same.
     labels : array, (n,) int64
-    groups : list of str, (n,)
-        Person of each image; images that are nearly the same share a group.
+    who : list of str, (n,)
+        Person of each image, or its own name where nobody knows.
     given : list of str, (n,), or None
         Given splits.
     skipped : dict of str to list of str
@@ -56,7 +62,7 @@ class Photographs:
     published: Counts
     images: Array
     labels: Array
-    groups: list[str]
+    who: list[str]
     given: list[str] | None
     skipped: dict[str, list[str]]
     notes: tuple[str, ...]
@@ -76,10 +82,35 @@ class Photographs:
             if split in where
         }
 
+    @cached_property
+    def groups(self) -> list[str]:
+        """Person of each image; images that are nearly the same share a group.
+
+        The search takes seconds for ten thousand images; what it finds is kept.
+        """
+        key = Path(self.images.filename).parent.name  # of the pixels and of all code
+        _, groups = storage.cached_array(
+            f"{self.name}_groups",
+            [key],
+            (1,),
+            lambda _: join_near_duplicates(self.images, self.who),
+        )
+        return list(groups)
+
     @property
     def shared(self) -> list[str]:
         """Groups on both sides of the given splits."""
         return shared_groups(self.given, self.groups) if self.given else []
+
+    @cached_property
+    def _first(self) -> list[int]:
+        """The first image that is the same, pixel by pixel, as each one."""
+        seen: dict[bytes, int] = {}
+        pictures = enumerate(np.asarray(self.images))
+        return [
+            seen.setdefault(hashlib.blake2b(image.data).digest(), i)
+            for i, image in pictures
+        ]
 
     @property
     def copies(self) -> dict[str, int]:
@@ -87,9 +118,7 @@ class Photographs:
 
         And how many pictures stand in more than one of the given ``splits``.
         """
-        pictures = [
-            hashlib.blake2b(image.tobytes()).hexdigest() for image in self.images
-        ]
+        pictures = [str(i) for i in self._first]
         across = shared_groups(self.given, pictures) if self.given else []
         return {"repeat": len(pictures) - len({*pictures}), "splits": len(across)}
 
@@ -97,10 +126,13 @@ class Photographs:
         """Return all images in one piece; every class keeps its number."""
         self._begin()
         every = np.arange(len(self.classes))
-        return self._take(np.arange(len(self.labels)), every, self.labels)
+        return self._take(np.arange(len(self.labels)), every, self.labels, self.who)
 
     def make_splits(self, splits: Sequence[str], size: int, seed: int) -> list[Faces]:
         """Return splits, of the classes that have an image: grouped, mixed, limited.
+
+        Near copies are joined wherever a split is made here. Of many images whose
+        splits are all given, only copies pixel by pixel are: nothing hangs on the rest.
 
         `DataError` if no image can be used, there is one class only, or a split is
         empty.
@@ -113,10 +145,14 @@ class Photographs:
                 f"{self.root} has images of one class only ({classes[0]}); a "
                 "classifier needs at least two, each in a folder of its name"
             )
+        searched = self.given is None or "validation" not in self.given
+        searched = searched or len(labels) <= QUICK
+        groups = self.groups if searched else [self.who[i] for i in self._first]
         if self.given is None:
-            parts = split_by_group(labels, self.groups, seed)
+            parts = split_by_group(labels, groups, seed)
         else:
-            parts = complete_splits(self.given, labels, self.groups, seed)
+            parts = complete_splits(self.given, labels, groups, seed)
+            self._warn_of_shared(shared_groups(self.given, groups), searched)
         faces = []
         for split in splits:
             mine = np.flatnonzero(parts == SPLITS.index(split))
@@ -125,10 +161,12 @@ class Photographs:
             if size:
                 share = max(1, round(size * SHARES[SPLITS.index(split)]))
                 mine = mine[stratify(labels[mine], share)]
-            faces.append(self._take(mine, present, labels))
+            faces.append(self._take(mine, present, labels, groups))
         return faces
 
-    def _take(self, mine: Array, present: Array, labels: Array) -> Faces:
+    def _take(
+        self, mine: Array, present: Array, labels: Array, groups: Sequence[str]
+    ) -> Faces:
         votes = None
         if self.votes is not None:
             shares = torch.from_numpy(self.votes[mine][:, present]).float()
@@ -138,11 +176,24 @@ class Photographs:
             torch.from_numpy(self.images[mine]).expand(-1, 3, -1, -1),
             torch.from_numpy(labels[mine]),
             tuple(self.classes[c] for c in present),
-            [self.groups[i] for i in mine],
+            [groups[i] for i in mine],
             card(self.name),
             {reason: len(names) for reason, names in self.skipped.items()},
             votes,
         )
+
+    def _warn_of_shared(self, both: Sequence[str], searched: bool) -> None:
+        """Warn of people and pictures that stand in more than one given split."""
+        way = f"; python -m fersep data check {self.name} FOLDER counts near copies too"
+        if both:
+            warnings.warn(
+                f"{len(both)} people or {'nearly ' * searched}equal pictures, the "
+                f"first of them {both[0]}, stand in more than one of the given splits, "
+                "so results will look better than they are; given splits are never "
+                "changed, splits that are made here have no such people or pictures"
+                f"{'' if searched else way}",
+                stacklevel=4,
+            )
 
     def _begin(self) -> None:
         """Say what is to be said of the folder; raise if it has no image."""

@@ -1,6 +1,5 @@
 """Splits by group: a person, or images that are nearly the same."""
 
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 
@@ -67,15 +66,6 @@ def complete_splits(
 ) -> Array:
     """Return given splits as 0, 1, 2; a missing validation split comes out of train."""
     parts = np.asarray([SPLITS.index(s) for s in splits])
-    both = shared_groups(splits, groups)
-    if both:
-        warnings.warn(
-            f"{len(both)} people or pairs of nearly equal images, the first of them "
-            f"{both[0]}, stand in more than one of the given splits, so results will "
-            "look better than they are; given splits are never changed, splits that "
-            "are made here have no such people or pairs",
-            stacklevel=2,
-        )
     if not (parts == 1).any():
         train = np.flatnonzero(parts == 0)
         inner = split_by_group(labels[train], [groups[i] for i in train.tolist()], seed)

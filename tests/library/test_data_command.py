@@ -132,7 +132,7 @@ def test_twins_on_both_sides_are_noted(made, capsys):
     status, out, _ = data_command(capsys, "check", made.name, made.root)
     assert status == 0
     assert "2 images repeat an earlier one; 1 pictures stand in more than one" in out
-    assert "Note: 1 people or pairs of nearly equal images" in line(out)
+    assert "Note: 1 people or nearly equal pictures" in line(out)
 
 
 def test_how_many_people_the_names_told_is_said(tmp_path, capsys):

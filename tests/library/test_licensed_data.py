@@ -19,6 +19,7 @@ from fersep.data import (
     DataError,
     affectnet,
     images,
+    photographs,
     twins,
 )
 from fersep.data.cards import PUBLISHED
@@ -530,6 +531,24 @@ def test_no_person_and_no_near_duplicate_on_both_sides(layout, tmp_path):
     for i, j in ((0, 1), (0, 2), (1, 2)):
         assert not set(parts[i].groups) & set(parts[j].groups)
         assert close(parts[i].images, parts[j].images) == 0
+
+
+def test_with_many_images_only_equal_ones_are_looked_for_at_each_load(
+    tmp_path, monkeypatch
+):
+    made = written("fer2013", tmp_path)
+    put_twin(made, 0, len(made.labels) - 1)
+    with pytest.warns(
+        UserWarning, match="1 people or nearly equal pictures.*pictures$"
+    ):
+        data.load_splits(made.name, made.root)
+    monkeypatch.setattr(photographs, "QUICK", 9)
+    monkeypatch.setattr(photographs, "join_near_duplicates", None)
+    data.load_splits(made.name, made.root)
+    made.rows[-2] = made.rows[1].replace("Training", "PrivateTest")
+    made.write()
+    with pytest.warns(UserWarning, match="1 people or equal .* data check fer2013"):
+        data.load_splits(made.name, made.root)
 
 
 @pytest.mark.parametrize("layout", ["ck_plus", "mmi, videos"])
