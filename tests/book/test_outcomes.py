@@ -158,6 +158,20 @@ def test_transfer_has_its_own_rule():
     assert (none.reason, none.measured) == ("0 of 3 seeds are recorded", {})
 
 
+def test_transfer_is_judged_wrongly_as_seldom_as_its_level_says():
+    rng, wrong = np.random.default_rng(9), 0
+    arms = ("fer2013-softmax", "fer2013-separate", "fewer-separate")
+    for _ in range(150):  # neither images nor loss do anything
+        lucky = {a: 0.6 + rng.normal(0, 0.02, 3) for a in arms}
+        runs = {
+            a: {k: elsewhere(rng, p[k]) for k in range(3)} for a, p in lucky.items()
+        }
+        found = Experiment("fer2013-transfer", {"seeds": [0, 1, 2]}, runs)
+        words = {each.verdict for each in judge_transfer(found, 0.0).values()}
+        wrong += words != {"undecided"}
+    assert wrong <= stats.binom.ppf(0.999, 150, 0.05)
+
+
 def test_an_order_of_classes_counts_all_orders():
     counts = [5, 4, 3, 2, 1]
     estimate = order_of_classes(np.array([9.0, 7, 5, 3, 1]), counts)

@@ -12,6 +12,7 @@ from fersep_book import numbers, published
 from fersep_book.evidence import Experiment, Recording
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from fersep.data import BASIC_CLASSES, COMPOUND_CLASSES
 
@@ -242,12 +243,28 @@ def test_a_number_is_judged_on_the_papers_own_data_and_settings():
         {"arm": {"rule": "exact"}},
         {"arm": {"rule": "mean"}},
         {"arm": {"lam": 0.3}},
+        {"arm": {"loss": "center"}},
+        {"arm": {"feature_dim": 64}},
+        {"arm": {"class_counts": "9,9,9,9,9,9,9"}},
+        {"arm": {"epochs": 6}},
+        {"stem": "small"},
+        {"schedule": "linear"},
     ],
     ids=str,
 )
 def test_nothing_else_is_set_beside_a_number(other):
     key = "table2.ResNet18+Ls+Lsep.rafdb_basic"
     assert numbers.judge(ENTRIES[key], [sealed(**other)]) == "needs RAF-DB"
+
+
+def test_a_paper_that_runs_what_we_run_is_called_different_as_seldom_as_it_says():
+    rng, words = np.random.default_rng(0), []
+    for _ in range(300):  # the paper's single run and ours are draws of one kind
+        printed, *ours = rng.normal(0.7, 0.8, 6)
+        words.append(numbers.beside(printed, ours, 0.25).partition(":")[0])
+    assert words.count("different") <= stats.binom.ppf(0.999, 300, 0.05)
+    assert numbers.beside(9.0, [0.7, 0.8, 0.6], 0.25).startswith("different: 0.7 (")
+    assert numbers.beside(0.8, [0.7, 0.71, 0.69], 0.25).startswith("equal: ")
 
 
 def test_sadly_angry_is_read_off_its_own_row():
