@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -151,6 +152,16 @@ def test_sequences_of_ck_plus():
 def test_unknown_key_is_one_sentence():
     with pytest.raises(KeyError, match="no entry 'table9'"):
         published.entry("table9")
+
+
+def test_literature_is_cited_and_later_numbers_have_sources():
+    keys = re.findall(r"@\w+{(\w+),", (BOOK / "references.bib").read_text("utf-8"))
+    pages = " ".join(path.read_text("utf-8") for path in BOOK.glob("*.[im][pd]*"))
+    assert [key for key in keys if not re.search(rf"[`,]{key}[`,]", pages)] == []
+    for entry in sum(published.later_results().values(), []):
+        assert re.search(
+            r"github\.com/|arXiv|J\. |\w+\.com|same table", entry["source"]
+        )
 
 
 # The verdicts.
