@@ -81,14 +81,8 @@ def cached_array(
 
     Its folder's name begins with ``name`` and ends with the hash of the texts in
     ``key``: all that the array depends on. ``fill(array)`` fills an array of zeros; it
-    returns facts that JSON can hold, or None. If it fails, nothing is kept.
-
-    Returns
-    -------
-    array : (shape) uint8
-        Memory-mapped, to be read only.
-    facts
-        What ``fill`` returned when it ran.
+    returns facts that JSON can hold, or None. If it fails, nothing is kept. Beside the
+    array, which is memory-mapped and read only, come those facts.
     """
     digest = hashlib.sha256()
     for part in key:
@@ -98,16 +92,12 @@ def cached_array(
     with suppress(FileExistsError), whole_folder(folder) as place:
         file = place / "array.npy"
         empty = np.lib.format.open_memmap(file, "w+", np.uint8, shape)
-        _reserve(file)
+        if hasattr(os, "posix_fallocate"):
+            # Take its room at once: later a full disk would kill the process.
+            with file.open("rb+") as handle:
+                os.posix_fallocate(handle.fileno(), 0, file.stat().st_size)
         facts = fill(empty)
         empty.flush()
         (place / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
     kept: NDArray[np.uint8] = np.load(folder / "array.npy", mmap_mode="r")
     return kept, json.loads((folder / "facts.json").read_text(encoding="utf-8"))
-
-
-def _reserve(file: Path) -> None:
-    """Take the room of a file at once: later a full disk would kill the process."""
-    if hasattr(os, "posix_fallocate"):
-        with file.open("rb+") as handle:
-            os.posix_fallocate(handle.fileno(), 0, file.stat().st_size)

@@ -74,19 +74,9 @@ def load(
 ) -> Faces:
     """Load one split of rendered faces, drawing all of them on the first call.
 
-    Parameters
-    ----------
-    name : {"rendered_basic", "rendered_compound"}
-    root : None
-        Rendered faces need no folder.
-    split, size, test_size, **look
-        As in :func:`fersep.data.load`. Another seed draws other people; more test
-        images leave the other splits as they are.
-
-    Raises
-    ------
-    DataError
-        If an option is out of range.
+    Options are those of :func:`fersep.data.load`, without a root; DataError if one is
+    out of range. Another seed draws other people; more test images leave the other
+    splits as they are.
     """
     if root:
         raise DataError(f"{name} is drawn, not read; leave root out (it was {root!r})")
@@ -134,21 +124,11 @@ def _groups(index: Tensor, identity: str) -> list[str]:
 
 
 def draw(name: str, index: Tensor, labels: Tensor, **look: Any) -> Tensor:
-    """Draw the images of given numbers.
+    """Draw images (n, 3, image_size, image_size) uint8 of given numbers and labels.
 
-    Parameters
-    ----------
-    name : {"rendered_basic", "rendered_compound"}
-    index : Tensor, (n,) int64
-        Numbers of the images; ``index // 6`` is the person.
-    labels : Tensor, (n,) int64
-    **look
-        ``image_size``, ``seed``, ``difficulty`` and ``identity``, as in
-        :func:`fersep.data.load`.
-
-    Returns
-    -------
-    Tensor, (n, 3, image_size, image_size) uint8
+    Both are (n,) int64; ``index // 6`` is the person. Of the options of
+    :func:`fersep.data.load` it takes ``image_size``, ``seed``, ``difficulty`` and
+    ``identity``.
     """
     way = Look(**look)
     persons = persons_of(index, way.identity)
@@ -161,9 +141,8 @@ def draw(name: str, index: Tensor, labels: Tensor, **look: Any) -> Tensor:
 def draw_all(name: str, size: int, *, first: int = 0, **look: Any) -> Array:
     """Return images (size, 3, image_size, image_size) from number ``first`` on.
 
-    They are drawn once and kept, for these options and this code. A GPU draws them
-    where there is one; its rounding differs from a processor's. Other options are those
-    of :func:`load`.
+    They are drawn once and kept, for these options (those of :func:`load`) and this
+    code. A GPU draws them where there is one; its rounding differs from a processor's.
     """
     gpu, way = torch.cuda.is_available(), Look(**look)
     labels = labels_of(name, size, way.counts)

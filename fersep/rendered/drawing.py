@@ -17,24 +17,18 @@ from fersep.rendered.photograph import photograph
 def render(
     units: Tensor, person: Tensor, view: Tensor, image_size: int = 48, key: int = 0
 ) -> Tensor:
-    """Draw faces.
+    """Draw faces (n, 3, image_size, image_size) uint8.
 
     Parameters
     ----------
     units : Tensor, (n, 2, 17)
         Intensities of `UNITS` from 0 to 1, left and right half of the picture.
     person : Tensor, (n, 27)
-        See `PERSON`.
+        As `people` gives them.
     view : Tensor, (n, 26)
         See `VIEW`; `front_view` is the plain one.
-    image_size : int
-        Side in pixels.
     key : int
         Chooses the grain of the noise.
-
-    Returns
-    -------
-    Tensor, (n, 3, image_size, image_size) uint8
     """
     head = Canvas(units, person, view, image_size)
     face = head.turn()

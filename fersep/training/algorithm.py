@@ -51,7 +51,6 @@ def fit(
     train, validation : Faces
         Data sets of `fersep.data.load` with the same classes. The test images have no
         place here.
-    settings : Settings
     device : str
         "auto" (a GPU when there is one), "cpu" or "cuda".
     progress : bool
@@ -75,15 +74,11 @@ def fit(
 
     Raises
     ------
-    ValueError
-        If the data, the device or the checkpoints do not fit, or a feature is no
-        longer a finite number.
-    FloatingPointError
-        If the loss is no longer a finite number.
-    MemoryError
-        If the device or the computer has too little memory.
-    OSError
-        If a checkpoint cannot be written.
+    ValueError, FloatingPointError
+        If the data, the device or the checkpoints do not fit; if a feature or the loss
+        is no longer a finite number.
+    MemoryError, OSError
+        If there is too little memory; if a checkpoint cannot be written.
     """
     where, begun = pick_device(device), time.perf_counter()
     check_training_data(train)
@@ -117,12 +112,9 @@ def fit(
             )
             reached = measure_epoch(model, loss.centers, seen, unseen, settings)
             true = reached["true_centers"].to(where)
-            reached |= {
-                f"agreement.{each.name}": analysis.center_agreement(
-                    each.loss.centers, true
-                ).tolist()
-                for each in followers
-            }
+            for each in followers:
+                cosines = analysis.center_agreement(each.loss.centers, true)
+                reached[f"agreement.{each.name}"] = cosines.tolist()
             for key, value in {**means, **reached}.items():
                 history.setdefault(key, []).append(value)
             if checkpoint_folder and processes.rank() == 0:

@@ -32,24 +32,20 @@ def collect_arrays(
 
     Parameters
     ----------
-    run : Run
     faces : dict of str to Faces
         "train", "validation", "test", and other sets under names of their own.
-    features : bool
-        Keep the features of the test images too.
-    brief : bool
-        Keep the predicted classes alone: no centers, means, logits or features.
-    device : str
+    features, brief : bool
+        Keep the features of the test images too; keep the predicted classes alone.
 
     Returns
     -------
     dict of str to array
         ``learned`` and ``true`` centers (epochs, s, d); of each split ``NAME_means``
-        (s, d), the mean directions of the features of each class, NaN without an
-        image; of those unseen
-        ``NAME_logits`` (n, s) and ``NAME_labels`` (n,); of other sets ``NAME_labels``
-        and ``NAME_predictions``; ``test_purity``, the share of neighbors of one class
-        among the directions of the test features; ``test_features`` (n, d).
+        (s, d), the mean directions of the features of each class, 0 without an image;
+        of those unseen ``NAME_logits`` (n, s) and ``NAME_labels`` (n,); of other sets
+        ``NAME_labels`` and ``NAME_predictions``; ``test_purity``, the share of
+        neighbors of one class among the directions of the test features;
+        ``test_features`` (n, d).
     """
     where = pick_device(device)
     found: dict[str, Any] = {}
@@ -79,12 +75,10 @@ def collect_arrays(
     return {name: _shorten(array) for name, array in found.items()}
 
 
-def _shorten(array: Any) -> NDArray[Any]:
-    tensor = torch.as_tensor(array)
-    kind = "f2" if tensor.ndim else "f4"
-    if not tensor.is_floating_point():
-        kind = "u1"
-    return np.asarray(tensor.numpy().astype(kind))
+def _shorten(values: Any) -> NDArray[Any]:
+    array = np.asarray(values)
+    kind = "u1" if array.dtype.kind != "f" else "f2" if array.ndim else "f4"
+    return array.astype(kind)
 
 
 def save_arrays(
@@ -92,8 +86,7 @@ def save_arrays(
 ) -> None:
     """Write a run's arrays and facts as one compressed file, whole or not at all.
 
-    The facts are JSON: settings, data, history, seconds, provenance, a note, and the
-    losses of `reference_losses`.
+    The facts are JSON: those of `collect_facts`, a note, and `reference_losses`.
     """
     facts = collect_facts(run)
     facts |= {"note": dict(note), "reference": reference_losses(run.settings)}

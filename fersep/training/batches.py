@@ -18,11 +18,10 @@ COLOR_STD = (0.229, 0.224, 0.225)
 
 
 class Feed:
-    """Images and labels, as near to the device as they fit.
+    """Images (n, 3, height, width) uint8 and labels, as near to the device as they fit.
 
     On the device itself if they take less than half of its free memory, or are there
     already. Else they stay in the main memory, and each batch travels when it is due.
-    Images are (n, 3, height, width) uint8.
     """
 
     def __init__(self, images: Tensor, labels: Tensor, device: torch.device) -> None:
@@ -42,9 +41,8 @@ class Feed:
         They are images (k, 3, height, width), normalized and in channels-last order,
         labels (k,), the weight of their loss, and the share of the epoch at their
         middle. Where several processes train, each gets its `part_of` every batch. A
-        last batch too small to give each of them two
-        images is left out: batch norm has no spread of one image. The generator is on
-        the CPU.
+        last batch too small to give each of them two images is left out: batch norm has
+        no spread of one image. The generator is on the CPU.
         """
         order = torch.randperm(len(self.labels), generator=generator)
         parts = order.split(batch_size)

@@ -3,7 +3,6 @@
 import argparse
 import re
 import shutil
-from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 
@@ -106,9 +105,7 @@ def run(order: argparse.Namespace) -> int:
     given = vars(order)
     settings = Settings(**{field.name: given[field.name] for field in fields(Settings)})
     out = Path(order.out)
-    unfinished = out.with_name(f"{out.name}.checkpoints")
     with processes.join(pick_device(order.device)) as device:
-        first = processes.rank() == 0
         if out.exists() and order.resume:
             if out.suffix == ".npz":
                 there = arrays.load_facts(out)["settings"]
@@ -118,16 +115,50 @@ def run(order: argparse.Namespace) -> int:
             checkpoints.raise_unless_same(other, there, asdict(settings))
             said = f"{out} is finished already"
         else:
-            faces = _load_faces(order, out, unfinished)
-            run = _train(order, settings, str(device), unfinished, faces)
-            if first:
-                _save(run, order, str(device), faces)
-                shutil.rmtree(unfinished, ignore_errors=True)
+            run = _train(order, settings, str(device), out)
             accuracy = run.history["validation_accuracy"][-1]
             said = f"{out}: validation accuracy {accuracy:.2f} %, {run.seconds:.0f} s"
-        if first:
+        if processes.rank() == 0:
             print(said)
     return 0
+
+
+def _train(
+    order: argparse.Namespace, settings: Settings, device: str, out: Path
+) -> Run:
+    """Train and save a run, as a folder or as arrays."""
+    unfinished = out.with_name(f"{out.name}.checkpoints")
+    faces = _load_faces(order, out, unfinished)
+    train = faces["train"]
+    if first := processes.rank() == 0:
+        print(
+            f"{len(train.labels)} training images of {train.name}, "
+            f"{processes.world_size()} process(es) on {device.partition(':')[0]}: "
+            f"{describe(settings)}",
+            flush=True,
+        )
+    run = fit(
+        train,
+        faces["validation"],
+        settings,
+        device=device,
+        progress=first,
+        checkpoint_folder=unfinished,
+        resume=order.resume,
+        sync_batch_norm=order.sync_batch_norm,
+        followers=[CenterFollower(name, settings.alpha) for name in order.follow],
+    )
+    if not first:
+        return run
+    if out.suffix == ".npz":
+        kept = {"features": order.features, "brief": order.brief}
+        found = arrays.collect_arrays(run, faces, **kept, device=device)
+        note = dict(pair.split("=", 1) for pair in order.note)
+        arrays.save_arrays(out, run, found, note)
+    else:
+        run.save(out)
+    shutil.rmtree(unfinished, ignore_errors=True)
+    return run
 
 
 def _load_faces(
@@ -156,12 +187,8 @@ def _load_faces(
 def keep_counts(faces: data.Faces, counts: str) -> data.Faces:
     """Return the faces with as many of each class as a text like 500,300 says.
 
-    They are drawn by chance, and are the same at every call.
-
-    Raises
-    ------
-    DataError
-        If the text has another number of classes, or asks for more than there are.
+    They are drawn by chance, and are the same at every call. DataError if the text has
+    another number of classes, or asks for more than there are.
     """
     there = torch.bincount(faces.labels, minlength=len(faces.classes)).tolist()
     wanted = [int(word) if word.isdecimal() else -1 for word in counts.split(",")]
@@ -182,44 +209,3 @@ def keep_counts(faces: data.Faces, counts: str) -> data.Faces:
         labels=faces.labels[rows],
         groups=[faces.groups[i] for i in rows.tolist()],
     )
-
-
-def _train(
-    order: argparse.Namespace,
-    settings: Settings,
-    device: str,
-    kept: Path,
-    faces: Mapping[str, data.Faces],
-) -> Run:
-    train = faces["train"]
-    if first := processes.rank() == 0:
-        print(
-            f"{len(train.labels)} training images of {train.name}, "
-            f"{processes.world_size()} process(es) on {device.partition(':')[0]}: "
-            f"{describe(settings)}",
-            flush=True,
-        )
-    return fit(
-        train,
-        faces["validation"],
-        settings,
-        device=device,
-        progress=first,
-        checkpoint_folder=kept,
-        resume=order.resume,
-        sync_batch_norm=order.sync_batch_norm,
-        followers=[CenterFollower(name, settings.alpha) for name in order.follow],
-    )
-
-
-def _save(
-    run: Run, order: argparse.Namespace, device: str, faces: Mapping[str, data.Faces]
-) -> None:
-    """Save a run as a folder, or as arrays."""
-    if not order.out.endswith(".npz"):
-        run.save(order.out)
-        return
-    kept = {"features": order.features, "brief": order.brief}
-    found = arrays.collect_arrays(run, faces, **kept, device=device)
-    note = dict(pair.split("=", 1) for pair in order.note)
-    arrays.save_arrays(order.out, run, found, note)

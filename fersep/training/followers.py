@@ -9,21 +9,10 @@ from fersep.losses import SeparateLoss
 class CenterFollower:
     """Centers of their own rule, first values and batch size beside a training.
 
-    They see every feature that the network gives, in batches of their own size, and
-    move by Eq. 8; neither the loss nor the network knows of them. What does not fill a
-    batch at the end of an epoch is left out.
-
-    Parameters
-    ----------
-    name : str
-        Rule, first centers and batch size, as in ``exact,sphere,100``.
-    alpha : float
-        α of Eq. 8.
-
-    Raises
-    ------
-    ValueError
-        If the name has another form, or one of its parts is unknown.
+    The name says these three, as in ``exact,sphere,100``; ValueError if it has another
+    form. They see every feature that the network gives, in batches of their own size,
+    and move by Eq. 8; neither the loss nor the network knows of them. What does not
+    fill a batch at the end of an epoch is left out.
     """
 
     def __init__(self, name: str, alpha: float = 0.5) -> None:

@@ -18,16 +18,18 @@ if TYPE_CHECKING:
 
 
 def run_key(train: Faces, validation: Faces, settings: Settings) -> str:
-    """Return the name of a run in ``_build/runs``: a hash of all that computes it."""
+    """Return the name of a run in ``_build/runs``: a hash of all that computes it.
+
+    Settings, data, and the code of this library that takes part.
+    """
     facts = {
         "settings": asdict(settings),
         "train": train.fingerprint,
         "validation": validation.fingerprint,
         "code": provenance.code_key("fersep.training"),
     }
-    if settings.weights and Path(settings.weights).is_file():
-        content = Path(settings.weights).read_bytes()
-        facts["weights"] = hashlib.sha256(content).hexdigest()
+    if settings.weights and (file := Path(settings.weights)).is_file():
+        facts["weights"] = hashlib.sha256(file.read_bytes()).hexdigest()
     text = json.dumps(facts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
@@ -42,11 +44,9 @@ def load_or_train(
 ) -> Run:
     """Return the saved run of exactly these settings and data, or train and save it.
 
-    Runs lie in ``_build/runs``, each under a key made of everything that computes it:
-    settings, data, and the code of this library that takes part. A training that was
-    interrupted goes on from its last epoch.
-
-    Parameters and errors are those of :func:`fit`.
+    Runs lie in ``_build/runs``, each under its :func:`run_key`. A training that was
+    interrupted goes on from its last epoch. Parameters and errors are those of
+    :func:`fit`.
     """
     key = run_key(train, validation, settings)
     folder = storage.build_folder() / "runs" / key

@@ -175,10 +175,7 @@ class Run:
     def save(self, folder: str | Path) -> None:
         """Write the run as a folder; it appears whole or not at all.
 
-        Raises
-        ------
-        FileExistsError
-            If the folder holds something already.
+        FileExistsError if the folder is there already.
         """
         facts = {"settings": asdict(self.settings)}
         facts |= {name: getattr(self, name) for name in _FACTS}
@@ -204,13 +201,7 @@ class Run:
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
-        """Read a saved run.
-
-        Raises
-        ------
-        ValueError
-            If the folder is no saved run.
-        """
+        """Read a saved run; ValueError if the folder is none."""
         folder = Path(folder)
         try:
             facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
@@ -231,15 +222,8 @@ class Run:
 
 def initial_network(num_classes: int, settings: Settings) -> ExpressionNet:
     """Return the network as :func:`fit` starts with it, before the first step."""
+    names = ("arch", "feature_dim", "width", "weights", "feature_relu", "stem")
+    options = {name: getattr(settings, name) for name in names}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        net = expression_net(
-            settings.arch,
-            num_classes,
-            settings.feature_dim,
-            settings.width,
-            settings.weights,
-            settings.feature_relu,
-            settings.stem,
-        )
-    return net.eval()
+        return expression_net(num_classes=num_classes, **options).eval()

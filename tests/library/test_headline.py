@@ -10,9 +10,8 @@ FOLDER = Path(__file__).parents[2] / "benchmarks"
 
 
 @pytest.fixture
-def headline(monkeypatch, tmp_path):
+def headline(monkeypatch):
     monkeypatch.syspath_prepend(FOLDER)
-    monkeypatch.setenv("FERSEP_BUILD", str(tmp_path / "build"))
     return importlib.import_module("headline")
 
 

@@ -119,20 +119,18 @@ def no_memory(settings, epoch):
     return settings.lr
 
 
+NO_ROOM = (
+    "OSError: the checkpoint of epoch 2 could not be written into {folder} "
+    "(File too large); make room there, or choose another place"
+)
+NO_MEMORY = (
+    "MemoryError: the cpu has too little memory for batch_size 120 and width 16; "
+    "lower one of them, or image_size"
+)
+
+
 @pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        (
-            no_room,
-            "OSError: the checkpoint of epoch 2 could not be written into {folder} "
-            "(File too large); make room there, or choose another place",
-        ),
-        (
-            no_memory,
-            "MemoryError: the cpu has too little memory for batch_size 120 and width "
-            "16; lower one of them, or image_size",
-        ),
-    ],
+    ("change", "says"), [(no_room, NO_ROOM), (no_memory, NO_MEMORY)]
 )
 def test_what_runs_out_is_said_and_the_last_checkpoint_kept(
     tmp_path, data, monkeypatch, change, says
@@ -171,8 +169,7 @@ def test_checkpoints_of_another_run_are_refused(tmp_path, data):
             training.fit(*images, settings, checkpoint_folder=tmp_path, resume=True)
 
 
-def test_kept_runs_go_on_by_themselves(tmp_path, data, monkeypatch):
-    monkeypatch.setenv("FERSEP_BUILD", str(tmp_path))
+def test_kept_runs_go_on_by_themselves(build, data, monkeypatch):
     whole = training.fit(*data, TINY, device="cpu")
     real, epochs = algorithm.train_epoch, []
 
@@ -187,7 +184,7 @@ def test_kept_runs_go_on_by_themselves(tmp_path, data, monkeypatch):
         training.load_or_train(*data, TINY, device="cpu")
     assert same(training.load_or_train(*data, TINY, device="cpu"), whole)
     assert epochs == [0, 1, 2, 2]
-    assert not any((tmp_path / "runs" / ".checkpoints").iterdir())
+    assert not any((build / "runs" / ".checkpoints").iterdir())
     training.load_or_train(*data, TINY, device="cpu")
     assert len(epochs) == 4
 

@@ -60,9 +60,7 @@ def test_a_failed_writer_leaves_what_was_there(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["deep"]
 
 
-def test_an_array_is_filled_once_and_a_failed_one_leaves_nothing(tmp_path, monkeypatch):
-    monkeypatch.setenv("FERSEP_BUILD", str(tmp_path))
-
+def test_an_array_is_filled_once_and_a_failed_one_leaves_nothing(build, monkeypatch):
     def fails(array):
         array[0] = 1
         raise RuntimeError("broken image")
@@ -81,7 +79,7 @@ def test_an_array_is_filled_once_and_a_failed_one_leaves_nothing(tmp_path, monke
         disk.setattr(os, "posix_fallocate", full)
         with pytest.raises(OSError, match="for 1005134"):
             storage.cached_array("faces", ["a", 1], (1003, 1002), fails)
-    assert list((tmp_path / "data").iterdir()) == []
+    assert list((build / "data").iterdir()) == []
     for maker in (fill, fails):  # what is there is not made again
         array, facts = storage.cached_array("faces", ["a", 1], (3, 2), maker)
         assert array.tolist() == [[0, 0], [7, 7], [0, 0]]

@@ -19,12 +19,6 @@ TINY = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def build(tmp_path, monkeypatch):
-    monkeypatch.setenv("FERSEP_BUILD", str(tmp_path))
-    return tmp_path
-
-
 def test_it_writes_a_run_and_goes_on_after_a_stop(build, capsys, monkeypatch):
     order = [*TINY, "--out", str(build / "whole"), "--loss", "island", "--lam", "0.01"]
     assert main(order) == 0
