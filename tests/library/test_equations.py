@@ -249,40 +249,30 @@ def test_dtype_follows_the_input(dtype, tol):
 # What is refused, and how it is said.
 
 
-def put(name, index, value):
-    def change(args):
-        args[name][index] = value
-
-    return change
-
-
-def swap(name, make):
-    def change(args):
-        args[name] = make(args[name])
-
-    return change
-
-
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("name", "change", "says"),
     [
-        (put("features", 3, 0.0), r"features\[3\] is a zero vector"),
-        (put("centers", 2, 0.0), r"centers\[2\] is a zero vector"),
-        (put("features", (4, 1), math.nan), r"features\[4\] holds NaN"),
-        (put("centers", (1, 0), math.inf), r"centers\[1\] holds NaN or infinity"),
-        (put("labels", 6, 5), r"labels\[6\] is 5, but 5 classes .* 0 to 4"),
-        (put("labels", 0, -1), r"labels\[0\] is -1"),
-        (swap("labels", torch.Tensor.float), "labels must be int64 .* torch.float32"),
-        (swap("labels", lambda y: y[:-1]), r"labels must have the shape \(20,\)"),
-        (swap("features", lambda x: x[:, :-1]), "length 7 but centers have length 8"),
-        (swap("features", lambda x: x[:0]), "at least one row"),
-        (swap("centers", lambda c: c[:1]), "at least two rows"),
-        (swap("features", lambda x: (9 * x).long()), "must be floating point"),
+        ("features", {3: 0.0}, r"features\[3\] is a zero vector"),
+        ("centers", {2: 0.0}, r"centers\[2\] is a zero vector"),
+        ("features", {(4, 1): math.nan}, r"features\[4\] holds NaN"),
+        ("centers", {(1, 0): math.inf}, r"centers\[1\] holds NaN or infinity"),
+        ("labels", {6: 5}, r"labels\[6\] is 5, but 5 classes .* 0 to 4"),
+        ("labels", {0: -1}, r"labels\[0\] is -1"),
+        ("labels", torch.Tensor.float, "labels must be int64 .* torch.float32"),
+        ("labels", lambda y: y[:-1], r"labels must have the shape \(20,\)"),
+        ("features", lambda x: x[:, :-1], "length 7 but centers have length 8"),
+        ("features", lambda x: x[:0], "at least one row"),
+        ("centers", lambda c: c[:1], "at least two rows"),
+        ("features", lambda x: (9 * x).long(), "must be floating point"),
     ],
 )
-def test_bad_input_is_named(change, says):
+def test_bad_input_is_named(name, change, says):
     args = dict(zip(("features", "centers", "labels"), draw(), strict=True))
-    change(args)
+    if callable(change):
+        args[name] = change(args[name])
+    else:
+        for index, value in change.items():
+            args[name][index] = value
     for function in (
         eq.intra_loss,
         eq.separate_loss,
@@ -316,19 +306,18 @@ def test_bad_scalars_are_named():
         eq.similarity(c.float()[:1], b)
 
 
-def class_means_and_shares(s=5, d=12):
-    g = torch.Generator().manual_seed(4)
-    means = torch.rand(s, d, generator=g, dtype=torch.float64)
-    means = means / means.norm(dim=1, keepdim=True) * 0.9
-    shares = torch.tensor([0.4, 0.3, 0.2, 0.07, 0.03], dtype=torch.float64)
-    return means, shares
+@pytest.fixture
+def means():
+    return 0.9 * eq.unit(draw()[0][:5].abs())[0]
+
+
+SHARES = torch.tensor([0.4, 0.3, 0.2, 0.07, 0.03], dtype=torch.float64)
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_centers_at_rest_are_where_many_small_steps_lead(rule):
-    means, shares = class_means_and_shares()
-    rest = eq.stationary_centers(means, shares, rule, batch_size=40)
-    counts = 40 * shares
+def test_centers_at_rest_are_where_many_small_steps_lead(means, rule):
+    rest = eq.stationary_centers(means, SHARES, rule, batch_size=40)
+    counts = 40 * SHARES
     c, _ = eq.unit(torch.randn(means.shape, generator=torch.manual_seed(9)).double())
     for _ in range(3000):
         pull = eq.intra_increment_from_sums(counts[:, None] * means, counts, c, rule)
@@ -338,19 +327,17 @@ def test_centers_at_rest_are_where_many_small_steps_lead(rule):
     assert step.norm() < 1e-8
 
 
-def test_a_center_at_rest_turns_away_where_the_push_outweighs_its_pull():
-    means, shares = class_means_and_shares()
-    c = eq.stationary_centers(means, shares)
+def test_a_center_at_rest_turns_away_where_the_push_outweighs_its_pull(means):
+    c = eq.stationary_centers(means, SHARES)
     push = 2 / (5 * 4) * (means @ c.sum(0))  # κ r along each mean
     away = (c * means).sum(1) < 0
-    assert away.tolist() == (shares * means.square().sum(1) < push).tolist()
+    assert away.tolist() == (SHARES * means.square().sum(1) < push).tolist()
     assert 0 < away.sum() < 5
-    other = eq.stationary_centers(means, shares, batch_size=7)
+    other = eq.stationary_centers(means, SHARES, batch_size=7)
     assert torch.allclose(c, other, atol=1e-9)
 
 
-def test_shares_that_are_none_are_refused():
-    means, shares = class_means_and_shares()
-    for wrong in (shares[:4], 2 * shares, shares - 0.04):
+def test_shares_that_are_none_are_refused(means):
+    for wrong in (SHARES[:4], 2 * SHARES, SHARES - 0.04):
         with pytest.raises(ValueError, match="5 positive numbers with the sum 1"):
             eq.stationary_centers(means, wrong)
