@@ -36,10 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def comparison(notebook: str) -> str:
     """Return *yours | this book* as a table of text.
 
-    Raises
-    ------
-    ValueError
-        If the file holds no record.
+    ValueError if the file holds no record.
     """
     mine = records.read(notebook)
     if not mine.values:

@@ -11,13 +11,10 @@ from fersep_book.records import Record
 def items() -> list[dict[str, Any]]:
     """Eq. 1-9, Algorithm 1, Tables 1-3 and Figures 1-6, each with its places.
 
-    Returns
-    -------
-    list of dict
-        ``item`` and ``what`` name it; ``functions`` are names below `fersep`,
-        ``tests`` are ``file::test`` below the folder `tests`; ``label`` is that of the
-        equation or figure in the ``chapter``, and ``checks`` and ``values`` are what
-        the chapter records about it.
+    ``item`` and ``what`` name each; ``functions`` are names below `fersep`, ``tests``
+    are ``file::test`` below the folder `tests`; ``label`` is that of the equation or
+    figure in the ``chapter``, and ``checks`` and ``values`` are what the chapter
+    records.
     """
     found: list[dict[str, Any]] = json.loads(
         Path(__file__).with_name("coverage.json").read_text("utf-8")
@@ -28,17 +25,7 @@ def items() -> list[dict[str, Any]]:
 def missing(item: dict[str, Any], records: Sequence[Record]) -> list[str] | None:
     """What the chapter of an item should have recorded but did not.
 
-    Parameters
-    ----------
-    item : dict
-        One of :func:`items`.
-    records : sequence of Record
-        Those of a build.
-
-    Returns
-    -------
-    list of str or None
-        None if the chapter is not among the records.
+    ``records`` are those of a build; None if the chapter is not among them.
     """
     for record in records:
         if record.chapter == item["chapter"]:

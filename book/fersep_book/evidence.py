@@ -134,20 +134,12 @@ class Experiment:
     ) -> Interval:
         """Return the gain in accuracy in points, over seeds and test images.
 
-        Parameters
-        ----------
-        arm, base : str
-            Without a base it is no gain, but the accuracy of the arm.
-        part : str
-            The images: "test", or another set that the runs were tried on.
-        score : callable, optional
-            What a run gets for each image, (n,), at most 1; whether it is right.
-        by_class : bool
-            Mean-class accuracy, in which all classes count alike.
-        images : array of bool, (n,), optional
-            The images that count.
-        **rule
-            ``level`` and ``null`` (in points) of `analysis.two_way_interval`.
+        Without a base it is no gain, but the accuracy of the arm. ``part`` names the
+        images, "test" or another set that the runs were tried on; of these only the
+        true ones of ``images`` (n,) count. ``score`` gives what a run gets for each
+        image (n,), at most 1: by default, whether it is right. With ``by_class`` all
+        classes count alike. ``level`` and ``null``, in points, are those of
+        `analysis.two_way_interval`.
         """
         what = score or (lambda run: run.right_on(part))
         values = [100.0 * what(run) for run in self.of(arm)]
@@ -212,10 +204,8 @@ def read_plan(name: str, root: Path | None = None) -> dict[str, Any]:
 def load(name: str, root: Path | None = None) -> Experiment:
     """Return the recorded runs of an experiment.
 
-    Raises
-    ------
-    ValueError
-        If there is no such experiment, or a result was made under another text of it.
+    ValueError if there is no such experiment, or a result was made under another text
+    of it.
     """
     plan = read_plan(name, root)
     runs: dict[str, dict[int, Recording]] = {}

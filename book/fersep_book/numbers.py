@@ -73,16 +73,8 @@ class Asked(NamedTuple):
 def judge(entry: Mapping[str, Any], experiments: Iterable[Experiment]) -> str:
     """Judge one number that the paper prints, by sealed experiments.
 
-    Parameters
-    ----------
-    entry : mapping
-        An entry of ``published.json``.
-    experiments : iterable of Experiment
-
-    Returns
-    -------
-    str
-        *equal*, *different* or *undecided* with our number, or what is missing.
+    The answer is *equal*, *different* or *undecided* with our number, or says what is
+    missing. ``entry`` is one of ``published.json``.
     """
     rule = entry["rule"]
     if rule in NO_VERDICT:

@@ -338,10 +338,7 @@ def claims() -> list[Claim]:
 def judge_recorded(kind: str) -> dict[str, Judgment]:
     """Judge all claims on one kind of faces, "real" or "rendered", by what is recorded.
 
-    Returns
-    -------
-    dict of str to Judgment
-        By the claim's id.
+    The judgments stand under the claims' ids.
     """
     known = {c.id: c.by_construction for c in claims() if kind == "rendered"}
     asked = [claim for claim in claims() if not known.get(claim.id)]
@@ -412,18 +409,8 @@ def judge(
     or fails where its p-value stays below the level; then its outcome lies beyond the
     margin, on the claimed side or on the other. A claim has the verdict of its arms,
     the rules of the centers, or *depends* where they differ. While runs are missing
-    there is no verdict, but what was measured so far.
-
-    Parameters
-    ----------
-    claims : sequence of Claim
-    found : dict of str to Experiment
-        Of each claim's id, where there is one.
-    level : float
-
-    Returns
-    -------
-    dict of str to Judgment
+    there is no verdict, but what was measured so far. ``found`` has the experiment of
+    each claim's id, where there is one; the judgments stand under the same ids.
     """
     measured = {c.id: _measure_arms(c, found.get(c.id)) for c in claims}
     silent = {c.id: why_silent(found.get(c.id)) for c in claims}

@@ -66,10 +66,7 @@ def pages_in_order(root: Path) -> list[str]:
 def one_sheet(site: Path, pages: Sequence[str], title: str, author: str) -> str:
     """Return all pages as one: links lead inside it, solutions are open, setup is gone.
 
-    Raises
-    ------
-    ValueError
-        If the book is not built.
+    ValueError if the book is not built.
     """
     trees = {}
     for page in pages:
@@ -149,10 +146,7 @@ def _settings() -> dict[str, Any]:
 def opened(site: Path) -> Any:
     """Open the whole book as one page in Chromium, with its formulas set.
 
-    Raises
-    ------
-    ValueError
-        If there is no Chromium, or the book is not built.
+    ValueError if there is no Chromium, or the book is not built.
     """
     from playwright.sync_api import sync_playwright
 

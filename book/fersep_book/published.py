@@ -17,10 +17,7 @@ def entries() -> dict[str, dict[str, Any]]:
 def entry(key: str) -> dict[str, Any]:
     """Return one entry of ``published.json``.
 
-    Raises
-    ------
-    KeyError
-        If the paper prints no number under that key.
+    KeyError if the paper prints no number under that key.
     """
     try:
         return entries()[key]

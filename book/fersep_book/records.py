@@ -100,24 +100,10 @@ _shown: dict[str, list[str]] = {}  # the checks in the badge of the last cell
 def start(chapter: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
     """Begin the record of a chapter; call it right after the parameters cells.
 
-    Parameters
-    ----------
-    chapter : str
-        The file name without its ending, for example "08_training".
-    namespace : mapping
-        ``globals()`` of the notebook. The names annotated so far are the parameters.
-
-    Returns
-    -------
-    dict
-        The parameters.
-
-    Raises
-    ------
-    TypeError
-        If a parameter has another type than its annotation.
-    ValueError
-        If a number is not finite, or papermill set what is no parameter.
+    ``chapter`` is the file name without its ending, ``namespace`` the notebook's
+    ``globals()``: names annotated so far are the parameters, which are returned.
+    TypeError if one has another type than its annotation; ValueError if a number is not
+    finite, or papermill set what is no parameter.
     """
     global _current, _namespace, _started
     _current, _namespace = None, namespace
@@ -156,24 +142,10 @@ def check(
 ) -> None:
     """Keep and show one check: numbers within ``tol``, words and truth values equal.
 
-    The checks of one cell share a badge, "5 checks passed", which opens.
-
-    Parameters
-    ----------
-    id : str
-        Unique within the chapter.
-    statement : str
-        What the check says, as a reader should read it.
-    got, want : float, str or bool
-    tol : float
-        Largest allowed ``|got - want|``.
-
-    Raises
-    ------
-    AssertionError
-        If it fails; the record is written first.
-    ValueError
-        If the book is built and the id was used before in this chapter.
+    The checks of one cell share a badge, "5 checks passed", which opens. The id is
+    unique within the chapter; ``tol`` is the largest allowed ``|got - want|``.
+    AssertionError if the check fails, and the record is written first; ValueError if
+    the book is built and the id was used before.
     """
     record = _open_record()
     _make_room(record.checks, "id", id)
@@ -204,23 +176,9 @@ def value(
 ) -> None:
     """Keep a value and make it available to the text as ``{glue:text}`key```.
 
-    Parameters
-    ----------
-    key : str
-    mean : float or str
-        A number, the mean over seeds where there are several, or words.
-    spread : float, optional
-        Standard deviation over the seeds.
-    n : int
-        How many seeds.
-    unit : str
-    digits : int
-        Decimals that the text shows; an int shows none.
-
-    Raises
-    ------
-    ValueError
-        If a number is not finite, or if the book is built and the key was used before.
+    A number is the mean of ``n`` seeds with the standard deviation ``spread``. The text
+    shows ``digits`` decimals, of an int none. ValueError if a number is not finite, or
+    if the book is built and the key was used before.
     """
     record = _open_record()
     _make_room(record.values, "key", key)
@@ -271,12 +229,8 @@ def over_pairs(
 def save(device: str | None = None, data_fingerprint: str | None = None) -> None:
     """Put the record into the notebook; the last cell of each chapter.
 
-    Parameters
-    ----------
-    device : str, optional
-        Where the chapter computed; "cpu" by default.
-    data_fingerprint : str, optional
-        Of the data set used, if any.
+    ``device`` is where the chapter computed, the CPU by default; the fingerprint is
+    that of its data, if any.
     """
     record = _open_record()
     record.provenance = {
@@ -293,10 +247,7 @@ def save(device: str | None = None, data_fingerprint: str | None = None) -> None
 def read(notebook: str | Path) -> Record:
     """Return the record inside an executed notebook.
 
-    Raises
-    ------
-    ValueError
-        If the file is no notebook or holds no record.
+    ValueError if the file is no notebook or holds no record.
     """
     try:
         cells = json.loads(Path(notebook).read_text(encoding="utf-8"))["cells"]

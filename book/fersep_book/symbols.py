@@ -93,10 +93,7 @@ def find(known: Entries, token: re.Match[str]) -> Entry | None:
 def explain_pages(site: Path, pages: Mapping[Path, str]) -> dict[Path, str]:
     """Return the pages of a site; numbered formulas explain their symbols.
 
-    Raises
-    ------
-    ValueError
-        If the page of notation lacks a symbol of a formula.
+    ValueError if the page of notation lacks a symbol of a formula.
     """
     notation = pages.get(site / "book" / "notation.html", "")
     found, lacking = dict(pages), []
@@ -118,19 +115,8 @@ def explain(
 ) -> tuple[str, list[str]]:
     """Return a page whose numbered formulas explain their symbols, and what they lack.
 
-    Parameters
-    ----------
-    page, notation : str
-        The HTML of the page and of the notation.
-    chapter : str
-        Its number, like "7b".
-    values : mapping
-        Of names in the code, in this build, as `in_this_build` gives them.
-
-    Returns
-    -------
-    (page, missing)
-        ``missing`` names each symbol without a row.
+    ``page`` and ``notation`` are HTML, ``chapter`` is a number like "7b"; ``values``
+    has those of names in this build, as `in_this_build` gives them.
     """
     known = entries(notation, chapter)
     missing: list[str] = []
@@ -226,10 +212,7 @@ def in_code() -> dict[str, tuple[str, str]]:
 def in_this_build(namespace: Mapping[str, Any]) -> dict[str, str]:
     """Return values and shapes, in words, of what a chapter has of Eq. 1-9.
 
-    Parameters
-    ----------
-    namespace : mapping
-        ``globals()`` of the chapter.
+    ``namespace`` is the chapter's ``globals()``.
     """
     from torch import Tensor
 

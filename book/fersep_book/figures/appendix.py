@@ -12,11 +12,7 @@ def later_results(
 ) -> parts.Picture:
     """Accuracies of later methods by year, and the paper's as a hollow mark.
 
-    Parameters
-    ----------
-    points : sequence of (year, percent, method)
-    first : (year, percent)
-        The paper's.
+    ``points`` are (year, percent, method), ``first`` is (year, percent) of the paper.
     """
     figure, axes = parts.one_panel(3.2)
     axes.plot(*first, "o", color=style.BLUE, mfc="none", ms=9, mew=1.6)

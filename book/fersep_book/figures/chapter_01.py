@@ -19,12 +19,9 @@ def pull_and_push(
 ) -> parts.Picture:
     """Features and centers in the plane, with the way in which the loss moves each.
 
-    Parameters
-    ----------
-    stages : mapping of title -> (features, centers, pulls, pushes)
-        Features and pulls (n, 2), centers and pushes (s, 2). The arrows of all stages
-        share one scale, so that a short arrow is a weak one.
-    labels : array, (n,)
+    ``stages`` has for each title features (n, 2), centers (s, 2), pulls (n, 2) and
+    pushes (s, 2); labels are (n,). The arrows of all stages share one scale, so that a
+    short arrow is a weak one.
     """
     classes = np.asarray(labels)
     arrays = [[parts.as_array(part) for part in stage] for stage in stages.values()]
@@ -74,15 +71,7 @@ def _stage(
 
 
 def two_losses_on_one_network(feature_dim: int, num_classes: int) -> parts.Picture:
-    """The way from an image to both losses, as a diagram.
-
-    Parameters
-    ----------
-    feature_dim : int
-        d.
-    num_classes : int
-        s.
-    """
+    """The way from an image to both losses, as a diagram."""
     figure, axes = parts.one_panel(2.2)
     axes.set(xlim=(-1, 99), ylim=(0, 35))
     axes.axis("off")
@@ -132,11 +121,8 @@ def printed_changes(
 ) -> parts.Picture:
     """Printed numbers before and after, joined by a line; one panel for each kind.
 
-    Parameters
-    ----------
-    panels : mapping of title -> (names, before, after)
-    sides : sequence of (str, str)
-        What before and after are, for each panel.
+    ``panels`` has names, numbers before and numbers after for each title; ``sides``
+    says what before and after are in each panel.
     """
     counts = [len(names) for names, *_ in panels.values()]
     figure, row = parts.row_of_panels(2.9, len(panels), width_ratios=counts)

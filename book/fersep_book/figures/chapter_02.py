@@ -25,10 +25,8 @@ def class_sizes(
 ) -> parts.Picture:
     """Images of each class as dots on a logarithmic axis, the largest class on top.
 
-    Parameters
-    ----------
-    panels : mapping of title -> (classes (s,), data set -> images (s,))
-        One or two data sets in each panel; the first one is filled and gives the order.
+    ``panels`` has for each title the classes (s,) and the images (s,) of one or two
+    data sets; the first one is filled and gives the order.
     """
     most = max(len(classes) for classes, _ in panels.values())
     figure, row = parts.row_of_panels(0.9 + 0.24 * most, len(panels), sharex=True)
@@ -57,16 +55,8 @@ def class_sizes(
 def named_faces(images: ArrayLike, names: Sequence[str], columns: int) -> parts.Picture:
     """Faces with a name under each.
 
-    Parameters
-    ----------
-    images : array, (n, 3, height, width) uint8
-    names : sequence of str, (n,)
-        Empty names leave the place under a face free.
-
-    Raises
-    ------
-    ValueError
-        If there are more images than names, or fewer.
+    Images are (n, 3, height, width) uint8; an empty name leaves its place free.
+    ValueError if there are more images than names, or fewer.
     """
     pictures = np.asarray(images).transpose(0, 2, 3, 1)
     if len(pictures) != len(names):
@@ -98,14 +88,8 @@ def unit_shares(
 ) -> parts.Picture:
     """Heat map of the share of faces of each expression that show each unit.
 
-    Parameters
-    ----------
-    expressions, units : sequence of str
-        Names of rows and columns.
-    shares : array, (expressions, units)
-        From 0 to 1; zeros stay empty.
-    line_after : int
-        The row after which a line is drawn.
+    ``shares`` (expressions, units) run from 0 to 1, and zeros stay empty. A line
+    follows the row ``line_after``.
     """
     values = parts.as_array(shares)
     figure, axes = parts.one_panel(1.5 + 0.21 * len(expressions))
@@ -130,9 +114,7 @@ def expected_cosines(
 ) -> parts.Picture:
     """Cosines of the expected units of pairs of expressions; the largest are framed.
 
-    Parameters
-    ----------
-    panels : mapping of title -> (names (s,), cosines (s, s))
+    ``panels`` has names (s,) and cosines (s, s) for each title.
     """
     sizes = [len(names) for names, _ in panels.values()]
     figure, row = parts.row_of_panels(3.9, len(panels), width_ratios=sizes)
@@ -187,11 +169,8 @@ def unit_ceilings(
 ) -> parts.Picture:
     """Best accuracy from action units, against the chance to misread a unit.
 
-    Parameters
-    ----------
-    misread : sequence of float, (n,)
-    ceilings : mapping of set of classes -> (n,) percent
-    majorities : mapping of set of classes -> percent of its largest class
+    For each set of classes, ``ceilings`` has a percentage at each chance, and
+    ``majorities`` the percentage of its largest class.
     """
     figure, axes = parts.one_panel(2.7)
     told = []
@@ -216,11 +195,7 @@ def unit_face(
 ) -> parts.Picture:
     """One face, and beside it how strongly each action unit is set.
 
-    Parameters
-    ----------
-    image : array, (3, height, width) uint8
-    strengths : sequence of float
-        From 0 to 1.
+    The image is (3, height, width) uint8; strengths run from 0 to 1.
     """
     figure, (left, right) = parts.row_of_panels(3.3, 2, width_ratios=[1, 0.8])
     left.imshow(np.asarray(image).transpose(1, 2, 0), interpolation="antialiased")
@@ -244,11 +219,7 @@ def class_brightness(
 ) -> parts.Picture:
     """Mean brightness of the images of each class: median, quartiles, 5 and 95 %.
 
-    Parameters
-    ----------
-    labels : array, (n,)
-    brightness : array, (n,)
-        From 0 (black) to 255 (white).
+    Brightness (n,) runs from 0, black, to 255, white.
     """
     numbers, values = np.asarray(labels), parts.as_array(brightness)
     figure, axes = parts.one_panel(2.4)

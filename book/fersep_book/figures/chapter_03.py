@@ -13,11 +13,7 @@ def loss_by_length(
 ) -> parts.Picture:
     """The softmax loss when all features become longer, for some sets of images.
 
-    Parameters
-    ----------
-    factors : sequence of float, (n,)
-        How many times as long.
-    losses : mapping of set of images -> mean loss (n,)
+    ``losses`` has a mean loss at each of ``factors`` for each set of images.
     """
     figure, axes = parts.one_panel(2.7)
     looks = ((style.BLUE, "o"), (style.INK, ""), (style.ORANGE, "s"))
@@ -43,10 +39,7 @@ def loss_by_length(
 def own_and_rival(own: ArrayLike, rival: ArrayLike) -> parts.Picture:
     """How near features are to their own center and to the nearest other one.
 
-    Parameters
-    ----------
-    own, rival : array, (n,)
-        Cosines of each feature with the two centers.
+    Both are cosines (n,), of each feature with the two centers.
     """
     a, b = parts.as_array(own), parts.as_array(rival)
     figure, (left, right) = parts.row_of_panels(2.7, 2, width_ratios=[1.5, 1])
@@ -75,11 +68,8 @@ def own_and_rival(own: ArrayLike, rival: ArrayLike) -> parts.Picture:
 def cosine_table(classes: Sequence[str], cells: ArrayLike) -> parts.Picture:
     """Mean cosine of features of one class and centers of another.
 
-    Parameters
-    ----------
-    cells : array, (s, s)
-        Rows: the class of the features; columns: the class of the center. NaN for a
-        class without a feature.
+    Rows are the class of the features, columns that of the center; NaN for a class
+    without a feature.
     """
     mean = parts.as_array(cells)
     low, high = float(np.nanmin(mean)), float(np.nanmax(mean))
@@ -106,9 +96,7 @@ def cosine_table(classes: Sequence[str], cells: ArrayLike) -> parts.Picture:
 def cosines_by_epoch(intra: ArrayLike, inter: ArrayLike) -> parts.Picture:
     """Cosines within classes and between their centers as the training goes on.
 
-    Parameters
-    ----------
-    intra, inter : array, (n_seeds, epochs)
+    Both are (seeds, epochs).
     """
     figure, axes = parts.one_panel(2.9)
     runs = {"feature and own center": intra, "two centers": inter}

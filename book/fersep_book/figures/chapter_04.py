@@ -52,9 +52,7 @@ def feature_fans(
 ) -> parts.Picture:
     """Plane features of one class around their center, one panel for each batch.
 
-    Parameters
-    ----------
-    batches : mapping of name -> (features (m, 2), center (2,))
+    ``batches`` has features (m, 2) and their center (2,) for each name.
     """
     figure, panels = parts.row_of_panels(3.0, len(batches))
     color, marker = style.CLASS_STYLE["HA"]
@@ -82,9 +80,7 @@ def feature_fans(
 def zero_sum_sets(sets: Mapping[str, ArrayLike]) -> parts.Picture:
     """Sets of plane centers: their directions above, their similarities below.
 
-    Parameters
-    ----------
-    sets : mapping of name -> centers (s, 2)
+    ``sets`` has unit centers (s, 2) for each name.
     """
     figure = parts.new_figure(4.7)
     parts.finding(figure, "Equal loss, but in the clumps classes coincide")
@@ -146,9 +142,7 @@ def _similarities(axes: parts.Axes, matrix: parts.Array) -> None:
 def inter_cost(forms: Mapping[str, Sequence[tuple[int, float]]]) -> parts.Picture:
     """Time of a step against the number of classes, one line for each form of Eq. 3.
 
-    Parameters
-    ----------
-    forms : mapping of name -> (number of classes, seconds) at each size
+    ``forms`` has pairs of a number of classes and seconds for each form.
     """
     figure, axes = parts.one_panel(2.9)
     parts.finding(figure, "The sum grows most slowly with the number of classes")
@@ -170,11 +164,8 @@ def loss_ranges(
 ) -> parts.Picture:
     """Where states lie in the plane of L_intra and L_inter.
 
-    Parameters
-    ----------
-    states : mapping of name -> (L_intra, L_inter)
-    floor : float
-        The lowest L_inter that the number of classes allows.
+    ``states`` has (L_intra, L_inter) for each name; ``floor`` is the lowest L_inter
+    that the number of classes allows.
     """
     figure, axes = parts.one_panel(4.0, 5.6)
     parts.finding(figure, "The corner without loss cannot be reached")

@@ -62,12 +62,7 @@ def _push(points: parts.Array, direction: parts.Array) -> parts.Array:
 
 
 def push_field(center: ArrayLike) -> parts.Picture:
-    """The push of Eq. 5, minus the gradient, at every place of the plane.
-
-    Parameters
-    ----------
-    center : array, (2,)
-    """
+    """The push of Eq. 5, minus the gradient, at every place of the plane."""
     direction = parts.unit(center)
     figure, axes = parts.one_panel(4.5, 5.6)
     parts.finding(figure, "Strongest at a right angle, and near the origin")

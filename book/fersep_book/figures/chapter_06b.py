@@ -13,10 +13,8 @@ def center_turning(
 ) -> parts.Picture:
     """How fast centers turn toward their features, and how their lengths grow.
 
-    Parameters
-    ----------
-    cosines : mapping of name -> mean cosine of center and class at each step
-    lengths : mapping of name -> mean length of the centers over the first length
+    Both have a value at each step for each name: the mean cosine of center and class,
+    and the mean length over the first length.
     """
     figure, (left, right) = parts.row_of_panels(3.2, 2)
     parts.finding(figure, "Long centers hardly turn")

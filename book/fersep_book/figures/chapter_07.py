@@ -27,9 +27,7 @@ def toy_panels(
 ) -> parts.Picture:
     """Features in the plane, with learned (△) and true centers (▽).
 
-    Parameters
-    ----------
-    panels : mapping of title -> (features (n, 2), labels (n,), centers (s, 2))
+    ``panels`` has features (n, 2), labels (n,) and centers (s, 2) for each title.
     """
     toys = {title: _toy(*given) for title, given in panels.items()}
     figure, row = parts.row_of_panels(3.1, len(toys))
@@ -86,11 +84,8 @@ def toy_pairs(
 ) -> parts.Picture:
     """Pairs of runs as slopes, from the softmax loss alone to both losses.
 
-    Parameters
-    ----------
-    values : mapping of measure -> (softmax, both losses) of each pair
-    gains : sequence of `fersep.analysis.Interval`
-        Of each measure, over the pairs.
+    ``values`` has (softmax, both losses) of each pair for each measure, ``gains`` the
+    `fersep.analysis.Interval` of each measure over the pairs.
     """
     figure, panels = parts.row_of_panels(3.2, len(values))
     parts.finding(figure, "Every pair of runs answers for itself")
@@ -121,17 +116,8 @@ def toy_step(
 ) -> parts.Picture:
     """The forces of one step of Algorithm 1: on the features and on the centers.
 
-    Parameters
-    ----------
-    features : array, (n, 2)
-    labels : array, (n,)
-    centers : array, (s, 2)
-    rows : array, (m,)
-        The features of the batch.
-    feature_steps : mapping of name -> steps (m, 2)
-    center_steps : mapping of name -> steps (s, 2)
-    larger : float
-        The arrows are drawn this many times as long as the steps.
+    Features are (n, 2), centers (s, 2); ``rows`` (m,) are the features of the batch.
+    Steps of each name are (m, 2) and (s, 2); arrows are drawn ``larger`` times as long.
     """
     toy = _toy(features, labels, centers)
     given, batch = parts.as_array(centers), np.asarray(rows)

@@ -13,12 +13,8 @@ def interval_coverage(
 ) -> parts.Picture:
     """How often kinds of 95 % interval hold the truth, by number of seeds.
 
-    Parameters
-    ----------
-    numbers : sequence of int
-        Of seeds.
-    shares : mapping of kind of interval -> shares of experiments, from 0 to 1
-    title : str
+    ``shares`` has for each kind of interval a share of experiments, from 0 to 1, at
+    each of ``numbers`` of seeds.
     """
     figure, axes = parts.one_panel(2.7)
     looks = ((style.BLUE, "o"), (style.ORANGE, "s"), (style.GREEN, "D"))
@@ -46,13 +42,8 @@ def repeated_experiments(
 ) -> parts.Picture:
     """The same experiment again and again: one interval for each, beside the truth.
 
-    Parameters
-    ----------
-    unpaired, paired : (low, high), arrays of (experiments,)
-    truth : float
-        The true difference of the two losses.
-    reach : float
-        Half the width of the picture, in points.
+    Both kinds have low and high ends (experiments,). ``truth`` is the true difference
+    of the two losses, ``reach`` half the width of the picture; in points.
     """
     figure, panels = parts.row_of_panels(3.2, 2, sharey=True, sharex=True)
     told = []

@@ -19,12 +19,8 @@ LOOKS = {
 def pairs_by_epoch(runs: Mapping[str, ArrayLike], label: str) -> parts.Picture:
     """A quantity by epoch, and how far the runs lie from their softmax partners.
 
-    Parameters
-    ----------
-    runs : mapping of "softmax" and rules, in words -> (n_seeds, epochs)
-        In percent, paired by seed; softmax comes first.
-    label : str
-        The quantity.
+    ``runs`` has "softmax" first, then rules in words, each (seeds, epochs), in percent
+    and paired by seed. ``label`` names the quantity.
     """
     rows = {name: parts.as_array(given) for name, given in runs.items()}
     figure, (left, right) = parts.row_of_panels(3.3, 2)
@@ -55,9 +51,7 @@ def pairs_by_epoch(runs: Mapping[str, ArrayLike], label: str) -> parts.Picture:
 def loss_terms(terms: Mapping[str, Mapping[str, ArrayLike]]) -> parts.Picture:
     """Terms of the loss by epoch, one panel each.
 
-    Parameters
-    ----------
-    terms : mapping of term -> mapping as in `pairs_by_epoch`
+    ``terms`` has for each term runs as in `pairs_by_epoch`.
     """
     figure, panels = parts.row_of_panels(2.9, len(terms))
     told = []

@@ -16,12 +16,8 @@ def convergence(
 ) -> parts.Picture:
     """Cosine of learned and true center for each class, epoch by epoch.
 
-    Parameters
-    ----------
-    agreement : array, (epochs, s)
-        Mean over the seeds.
-    first, last : sequence of float, (s,), or None
-        The paper's values in its first and last epoch, drawn hollow at the sides.
+    ``agreement`` (epochs, s) is a mean over seeds. The paper's values (s,) in its first
+    and last epoch, if given, are drawn hollow at the sides.
     """
     values = parts.as_array(agreement)
     epochs = np.arange(1, len(values) + 1)
@@ -98,10 +94,7 @@ def foretold(
 ) -> parts.Picture:
     """Agreement of learned and true centers, foretold and observed.
 
-    Parameters
-    ----------
-    classes : sequence of str
-    expected, observed : array, (seeds, s)
+    Both are (seeds, s).
     """
     x, y = parts.as_array(expected), parts.as_array(observed)
     figure, axes = parts.one_panel(3.6, 5.6)

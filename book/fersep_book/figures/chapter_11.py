@@ -19,10 +19,8 @@ def maps(
 ) -> parts.Picture:
     """Fig. 3: t-SNE maps side by side, △ learned and ▽ true centers.
 
-    Parameters
-    ----------
-    named : mapping of title -> (features (n, 2), learned (s, 2) or None, true (s, 2))
-    labels : array, (n,)
+    ``named`` has features (n, 2), learned centers (s, 2) or None, and true ones (s, 2)
+    for each title.
     """
     numbers = np.asarray(labels)
     figure, panels = parts.row_of_panels(4.1, len(named))

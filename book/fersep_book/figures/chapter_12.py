@@ -14,11 +14,8 @@ FEWEST_IMAGES = 30
 def confusions(named: Mapping[str, ArrayLike], classes: Sequence[str]) -> parts.Picture:
     """Confusion matrices side by side, rows true, columns predicted.
 
-    Rows of fewer than 30 images show counts instead of percent.
-
-    Parameters
-    ----------
-    named : mapping of title -> (s, s) counts
+    Rows of fewer than 30 images show counts instead of percent. ``named`` has counts
+    (s, s) for each title.
     """
     height = min(4.4, 0.55 + 0.97 * style.WIDTH / len(named))
     figure, panels = parts.row_of_panels(height, len(named))
@@ -58,12 +55,8 @@ def _confusion(
 def half_widths(widths: ArrayLike, smallest: float) -> parts.Picture:
     """How wide the interval of a gain is, by the number of pairs.
 
-    Parameters
-    ----------
-    widths : array, (rows, 3)
-        Number of pairs, half-width by seeds alone, half-width by seeds and images.
-    smallest : float
-        The smallest gain that matters, in points.
+    Rows of ``widths`` hold the number of pairs, the half-width by seeds alone, and that
+    by seeds and images. ``smallest`` is the smallest gain that matters, in points.
     """
     pairs, alone, both = parts.as_array(widths).T
     figure, axes = parts.one_panel(2.7)

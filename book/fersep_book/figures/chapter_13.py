@@ -20,21 +20,10 @@ def beside_one(
 ) -> parts.Picture:
     """Differences of accuracy from one setting: a row of dots for each kind of runs.
 
-    Parameters
-    ----------
-    settings : sequence of str
-        The places on the axis.
-    rows : mapping of name -> mapping of setting -> `fersep.analysis.Interval`
-    label : str
-        What the settings are.
-    title : str
-        The finding.
-    paper : mapping of setting -> points
-        The paper's differences, drawn hollow in every row.
-    apart : str
-        A setting that stands behind a line, because it is of another kind.
-    margin : float
-        Differences up to it, in points, are too small to matter; a band shows them.
+    ``rows`` has for each kind of runs a `fersep.analysis.Interval` of each setting; a
+    band of ``margin`` holds differences too small to matter. The differences of the
+    ``paper`` are hollow in every row. The setting ``apart`` is of another kind and
+    stands behind a line.
     """
     figure = parts.new_figure(0.8 + (1.9 if len(rows) < 2 else 1.45) * len(rows))
     panels = figure.subplots(len(rows), sharex=True, sharey=True, squeeze=False)[:, 0]

@@ -14,13 +14,8 @@ def gains(
 ) -> parts.Picture:
     """Gains in accuracy over softmax, a row for each loss; small marks are seeds.
 
-    Parameters
-    ----------
-    families : mapping of family -> mapping of loss -> (gain, by seed, verdict)
-    title : str
-        The finding.
-    margin : float
-        Gains up to it, in points, are too small to matter; a band shows them.
+    ``families`` has for each loss of each family its gain, the gains by seed and a
+    verdict; a band of ``margin`` holds gains too small to matter.
     """
     number = sum(len(losses) + 1 for losses in families.values())
     figure, axes = parts.one_panel(0.95 + 0.27 * number)

@@ -13,13 +13,9 @@ def transfer(
 ) -> parts.Picture:
     """Mean-class accuracy of networks, by the set they are tried on and their source.
 
-    Parameters
-    ----------
-    targets : mapping of target -> mapping of source -> (estimates, guess)
-        A `fersep.analysis.Interval` of each loss, softmax first, and what a network
-        reaches that always names the largest class; in percent.
-    title : str
-        The finding.
+    ``targets`` has for each source on each target a `fersep.analysis.Interval` of each
+    loss, softmax first, and what a network reaches that always names the largest class;
+    in percent.
     """
     number = sum(map(len, targets.values()))
     figure, axes = parts.one_panel(0.85 + 0.17 * (number + 1.2 * len(targets)))

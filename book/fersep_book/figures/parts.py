@@ -69,10 +69,7 @@ def listing(words: Sequence[str]) -> str:
 def say(form: str, *columns: Iterable[Any]) -> str:
     """Fill a form like "{} {:.2f}" with each row of some columns, and list the rows.
 
-    Raises
-    ------
-    ValueError
-        If the columns are of unequal length.
+    ValueError if the columns are of unequal length.
     """
     rows = zip(*columns, strict=True)
     return listing([form.format(*row).replace("\n", " ") for row in rows])
@@ -98,16 +95,8 @@ def say_intervals(estimates: Mapping[str, Any], form: str = ".2f") -> str:
 def series(data: Mapping[str, Any], looks: Sequence[Any]) -> list[tuple[str, Any, Any]]:
     """Return the name, the data and the look of each series.
 
-    Parameters
-    ----------
-    data : mapping of name -> data
-    looks : sequence
-        As many colors, markers or pairs of them as the figure can tell apart.
-
-    Raises
-    ------
-    ValueError
-        If there are more series than looks.
+    ``looks`` are as many colors, markers or pairs of them as the figure can tell apart;
+    ValueError if there are more series.
     """
     if len(data) > len(looks):
         raise ValueError(
@@ -121,10 +110,7 @@ def series(data: Mapping[str, Any], looks: Sequence[Any]) -> list[tuple[str, Any
 def toy_classes(number: int) -> list[tuple[str, str, str]]:
     """Return name, color and marker of a toy's classes, in the paper's order.
 
-    Raises
-    ------
-    ValueError
-        If there are more classes than styles.
+    ValueError if there are more classes than styles.
     """
     if number > len(CLASS_STYLE):
         raise ValueError(
@@ -183,10 +169,7 @@ def epoch_curves(
 ) -> dict[str, Array]:
     """Draw quantities by epoch, seeds thin and their means thick; return the means.
 
-    Parameters
-    ----------
-    runs : mapping of name -> (n_seeds, epochs)
-    looks : sequence of (color, marker)
+    ``runs`` are (seeds, epochs), ``looks`` pairs of color and marker.
     """
     means = {}
     for name, given, (color, marker) in series(runs, looks):
@@ -304,17 +287,8 @@ def heat_map(
 ) -> NDArray[Any]:
     """Draw a matrix as colored cells with words in them, and return the words.
 
-    Parameters
-    ----------
-    cells : array, (rows, columns)
-    texts : array of str, (rows, columns)
-    colors : Colormap or str
-    dark : array of bool, (rows, columns)
-        Where the words are white.
-    size : float
-        Of the words, in points.
-    **options
-        For ``imshow``; the colors run from 0 to 1 unless these say otherwise.
+    Cells, texts and ``dark`` are (rows, columns); words are white where it is dark.
+    Options go to ``imshow``; colors run from 0 to 1 unless these say otherwise.
     """
     axes.imshow(cells, cmap=colors, **({"vmin": 0, "vmax": 1} | options))
     axes.tick_params(length=0)

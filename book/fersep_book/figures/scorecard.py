@@ -55,13 +55,8 @@ def scorecard(
 ) -> HTML:
     """Every claim in a row, and what was found on each kind of faces.
 
-    Parameters
-    ----------
-    claims : sequence of `fersep_book.outcomes.Claim`
-    judged : mapping of kind of faces -> mapping of claim's id -> `Judgment`
-        Two kinds; the dots and intervals of the first have the wider column.
-    title : str
-        The finding.
+    ``judged`` has for each of two kinds of faces a `fersep_book.outcomes.Judgment` by
+    the claim's id; the dots and intervals of the first have the wider column.
     """
     kinds = [f"{kind[0].upper()}{kind[1:]} faces" for kind in judged]
     heads = "".join(f"<p>{each}</p>" for each in ["The paper's claim", *kinds])

@@ -20,12 +20,7 @@ def face_rows(
 ) -> parts.Picture:
     """Faces in rows of views and columns of expressions.
 
-    Parameters
-    ----------
-    images : array, (rows * columns, 3, height, width) uint8
-        Row by row.
-    columns, rows : sequence of str
-        What the columns and the rows show.
+    Images are (rows * columns, 3, height, width) uint8, row by row.
     """
     pictures = np.asarray(images).transpose(0, 2, 3, 1)
     across = len(columns)
@@ -52,10 +47,7 @@ def face_grid(
 ) -> parts.Picture:
     """The first images of each class, one row per class.
 
-    Parameters
-    ----------
-    images : array, (n, 3, height, width) uint8
-    labels : array, (n,)
+    Images are (n, 3, height, width) uint8.
     """
     pictures, numbers = np.asarray(images), np.asarray(labels)
     height = 0.06 + style.WIDTH * 0.95 / FACES_A_ROW * len(classes)
@@ -117,11 +109,8 @@ def difference_errors(
 ) -> parts.Picture:
     """Error of central differences against the step, one curve for each precision.
 
-    Parameters
-    ----------
-    steps : array, (k,)
-    errors : mapping of precision -> relative errors (k,)
-    best : mapping of precision -> (step, error) said in advance
+    For each precision, ``errors`` has a relative error at each of ``steps``, and
+    ``best`` the step and the error that were said in advance.
     """
     at = parts.as_array(steps)
     figure, axes = parts.one_panel(3.5)
@@ -169,17 +158,9 @@ def interval_groups(
 ) -> parts.Picture:
     """Estimates with their 95 % intervals: a row a group, a mark for each member.
 
-    Parameters
-    ----------
-    groups : mapping of group -> mapping of member -> `fersep.analysis.Interval`
-    label : str
-        What is estimated, with its unit.
-    title : str
-        The finding.
-    margin : float
-        Effects up to it are too small to matter; a band shows them.
-    paper : float, optional
-        The paper's own number.
+    ``groups`` has for each group a `fersep.analysis.Interval` of each member; ``label``
+    says what is estimated. A band of ``margin`` holds effects too small to matter; a
+    dashed line is the paper's own number.
     """
     members = list(dict.fromkeys(m for each in groups.values() for m in each))
     step = 0.62 / len(members)

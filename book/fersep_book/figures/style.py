@@ -190,10 +190,7 @@ def light_dark(color: str) -> str:
 def show(figure: Figure, alt: str) -> None:
     """Display a figure as SVG together with its alternative text.
 
-    Raises
-    ------
-    ValueError
-        If the alternative text is empty.
+    ValueError if the alternative text is empty.
     """
     from IPython.display import HTML, display
 
@@ -212,24 +209,10 @@ def table(
 ) -> Any:
     """A table for the page: a caption, column headers, and a header in each row.
 
-    Parameters
-    ----------
-    headers : sequence of str
-    rows : sequence of sequence
-        The first entry of a row names it; all are shown by ``str``, but a pair
-        (text, address) as a link.
-    caption : str
-    fold : str
-        What a closed band says behind which the table waits; "" for an open table.
-
-    Returns
-    -------
-    IPython.display.HTML
-
-    Raises
-    ------
-    ValueError
-        If a row has another length than the headers.
+    The first entry of a row names it; all are shown by ``str``, but a pair (text,
+    address) as a link. ``fold`` is what a closed band says behind which the table
+    waits; empty for an open table. ValueError if a row has another length than the
+    headers.
     """
     from IPython.display import HTML
 
