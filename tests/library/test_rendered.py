@@ -1,7 +1,5 @@
 """Rendered faces: the same each time, one action unit at a time, fair splits."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -31,24 +29,19 @@ REGIONS = {
 }  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def own_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FERSEP_BUILD", str(tmp_path))
-
-
-def some(index: list[int], seed: int = 0) -> torch.Tensor:
+def some(index, seed=0):
     labels = rendered.labels_of("rendered_basic", 1 + max(index))[index]
     look = {"image_size": 32, "seed": seed, "difficulty": "hard"}
     return rendered.draw("rendered_basic", torch.tensor(index), labels, **look)
 
 
-def units_of(active: dict[int, float]) -> torch.Tensor:
+def units_of(active):
     """One face's units (1, 2, 17)."""
     row = torch.tensor([active.get(u, 0.0) for u in rendered.UNITS])
     return row.expand(1, 2, -1).clone()
 
 
-def plain_people(n: int) -> torch.Tensor:
+def plain_people(n):
     """Persons without beard and glasses, which would hide what a unit does."""
     people = rendered.people(0, torch.arange(n))
     for hiding in ("beard", "glasses"):
@@ -56,7 +49,7 @@ def plain_people(n: int) -> torch.Tensor:
     return people
 
 
-def shoot(units: torch.Tensor, view: torch.Tensor | None = None) -> torch.Tensor:
+def shoot(units, view=None):
     """Draw units (n, 2, 17) on plain people, from the front, as float."""
     n = len(units)
     view = rendered.front_view(n) if view is None else view
@@ -65,21 +58,21 @@ def shoot(units: torch.Tensor, view: torch.Tensor | None = None) -> torch.Tensor
 
 @settings(max_examples=10, deadline=None)
 @given(st.lists(st.integers(0, 5000), min_size=1, max_size=12, unique=True))
-def test_an_image_is_the_same_alone_and_among_others(index: list[int]) -> None:
+def test_an_image_is_the_same_alone_and_among_others(index):
     together = some(index)
     for i, image in zip(index, together, strict=True):
         assert torch.equal(some([i])[0], image)
 
 
-def test_another_seed_draws_other_faces() -> None:
+def test_another_seed_draws_other_faces():
     first, second = some([0, 1, 2]), some([0, 1, 2], seed=1)
     difference = (first.float() - second.float()).abs().mean((1, 2, 3))
     assert (difference > 5).all()
 
 
 def test_pixels_depend_neither_on_threads_nor_on_the_number_of_images(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    tmp_path, monkeypatch
+):
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(3)
@@ -94,7 +87,7 @@ def test_pixels_depend_neither_on_threads_nor_on_the_number_of_images(
 
 
 @pytest.mark.parametrize("unit", rendered.UNITS)
-def test_each_unit_changes_its_own_region(unit: int) -> None:
+def test_each_unit_changes_its_own_region(unit):
     before = shoot(units_of({}).expand(8, -1, -1))
     after = shoot(units_of({unit: 1.0}).expand(8, -1, -1))
     change = (after - before).abs().mean(1)
@@ -107,7 +100,7 @@ def test_each_unit_changes_its_own_region(unit: int) -> None:
 
 
 @pytest.mark.parametrize("name", rendered.VIEW)
-def test_each_part_of_a_view_changes_the_picture(name: str) -> None:
+def test_each_part_of_a_view_changes_the_picture(name):
     # These say where an occluder or shadow lies, and do nothing without one.
     helped = {"occluder_x": "occluder", "occluder_y": "occluder"}
     helped |= {"shadow_turn": "shadow", "shadow_at": "shadow"}
@@ -119,19 +112,19 @@ def test_each_part_of_a_view_changes_the_picture(name: str) -> None:
     assert (shoot(units, view) - before).abs().mean() > 0.15
 
 
-def test_compression_loses_more_the_stronger_it_is() -> None:
+def test_compression_loses_more_the_stronger_it_is():
     units, people = units_of({}).expand(3, -1, -1), plain_people(3)
     images = rendered.render(units, people, rendered.front_view(3), 50)
-    loss = []
-    for strength in (0.0, 0.3, 1.0):
-        stored = compress(images, torch.full((3,), strength))
-        loss.append(float((stored.float() - images.float()).abs().mean()))
-    assert 0 < loss[0] < 1 < loss[1] < loss[2] < 20
+    weak, middle, strong = (
+        (compress(images, torch.full((3,), strength)).float() - images).abs().mean()
+        for strength in (0.0, 0.3, 1.0)
+    )
+    assert 0 < weak < 1 < middle < strong < 20
     even = torch.full((1, 3, 16, 16), 77, dtype=torch.uint8)
     assert torch.equal(compress(even, torch.tensor([0.0])), even)
 
 
-def test_each_side_of_the_face_moves_alone() -> None:
+def test_each_side_of_the_face_moves_alone():
     units = units_of({})
     plain = shoot(units)
     units[:, 0, rendered.UNITS.index(12)] = 1
@@ -140,7 +133,7 @@ def test_each_side_of_the_face_moves_alone() -> None:
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_splits_share_no_person_and_miss_no_class(name: str) -> None:
+def test_splits_share_no_person_and_miss_no_class(name):
     size = 600
     parts = data.load_splits(name, size=size, image_size=8)
     assert sum(map(len, parts)) == size
@@ -152,7 +145,7 @@ def test_splits_share_no_person_and_miss_no_class(name: str) -> None:
         assert part.images.shape == (len(part), 3, 8, 8)
 
 
-def test_the_smallest_size_serves_every_class_and_less_is_refused() -> None:
+def test_the_smallest_size_serves_every_class_and_less_is_refused():
     least = 3 * 6 * 7
     for part in data.load_splits("rendered_basic", size=least, image_size=8):
         assert set(part.labels.tolist()) == set(range(7))
@@ -162,20 +155,17 @@ def test_the_smallest_size_serves_every_class_and_less_is_refused() -> None:
 
 @pytest.mark.parametrize("counts", ["raf", "balanced", "swapped"])
 @pytest.mark.parametrize("name", SETS)
-def test_classes_come_in_their_proportions(name: str, counts: str) -> None:
+def test_classes_come_in_their_proportions(name, counts):
     want = torch.tensor(class_counts(name, counts)).float()
     labels = rendered.labels_of(name, 5000, counts)
     got = torch.bincount(labels, minlength=len(want)) / 5000
     assert (got - want / want.sum()).abs().max() < 0.002
-
-
-def test_swapped_counts_change_only_happy_and_fear() -> None:
-    swapped = class_counts("rendered_basic", "swapped")
-    assert swapped == (2524, 281, 1982, 1290, 4772, 705, 717)
+    if (name, counts) == ("rendered_basic", "swapped"):  # happy and fear alone
+        assert want.tolist() == [2524, 281, 1982, 1290, 4772, 705, 717]
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_person_and_expression_are_independent(name: str) -> None:
+def test_person_and_expression_are_independent(name):
     # One image of each person, since images of one person are not independent.
     persons = torch.arange(20_000)
     index = 6 * persons + persons % 6
@@ -190,8 +180,8 @@ def test_person_and_expression_are_independent(name: str) -> None:
 @pytest.mark.parametrize("difficulty", ["easy", "hard"])
 @pytest.mark.parametrize("name", SETS)
 def test_the_best_guess_from_drawn_units_is_right_as_often_as_the_limit_says(
-    name: str, difficulty: str
-) -> None:
+    name, difficulty
+):
     n = 20_000
     counts = torch.tensor(class_counts(name), dtype=torch.float64)
     labels, index = rendered.labels_of(name, n), torch.arange(n)
@@ -208,7 +198,7 @@ def test_the_best_guess_from_drawn_units_is_right_as_often_as_the_limit_says(
 
 
 @pytest.mark.parametrize("difficulty", ["easy", "default", "hard"])
-def test_units_follow_the_table(difficulty: str) -> None:
+def test_units_follow_the_table(difficulty):
     index = torch.arange(20_000)
     units = rendered.action_units(["HA"] * len(index), 0, index, index // 6, difficulty)
     strength = units.mean(1)
@@ -225,7 +215,7 @@ def test_units_follow_the_table(difficulty: str) -> None:
     assert 0.8 * weakest < float(smile[smile > 0].min()) < float(smile.max()) <= 1
 
 
-def test_one_person_is_on_all_images_of_a_frozen_set() -> None:
+def test_one_person_is_on_all_images_of_a_frozen_set():
     parts = data.load_splits("rendered_basic", size=300, identity="frozen")
     assert sum(map(len, parts)) == 300
     assert len({group for part in parts for group in part.groups}) == 300
@@ -239,7 +229,7 @@ def test_one_person_is_on_all_images_of_a_frozen_set() -> None:
     assert not torch.equal(first[6:], second[6:])
 
 
-def test_more_test_images_show_new_people_and_change_nothing_else() -> None:
+def test_more_test_images_show_new_people_and_change_nothing_else():
     plain = data.load_splits("rendered_basic", size=200, image_size=8)
     large = data.load_splits("rendered_basic", size=200, image_size=8, test_size=500)
     assert [p.fingerprint for p in plain[:2]] == [p.fingerprint for p in large[:2]]
@@ -252,7 +242,7 @@ def test_more_test_images_show_new_people_and_change_nothing_else() -> None:
         data.load("rendered_basic", None, "test", size=200, image_size=8, test_size=3)
 
 
-def test_hashed_numbers_are_uniform_and_unrelated() -> None:
+def test_hashed_numbers_are_uniform_and_unrelated():
     numbers = uniform(3, 1, torch.arange(20_000), 4)
     assert torch.equal(numbers[:, :2], uniform(3, 1, torch.arange(20_000), 2))
     assert float(numbers.mean()) == pytest.approx(0.5, abs=0.005)
@@ -269,8 +259,6 @@ def test_hashed_numbers_are_uniform_and_unrelated() -> None:
         ({"root": "faces"}, "leave root out"),
     ],
 )
-def test_wrong_options_are_refused_in_one_sentence(
-    options: dict[str, str], message: str
-) -> None:
+def test_wrong_options_are_refused_in_one_sentence(options, message):
     with pytest.raises(data.DataError, match=message):
         data.load("rendered_basic", size=200, **options)
