@@ -23,7 +23,7 @@ from fersep import analysis, data, training
 from fersep.analysis import Interval
 from fersep.training import Settings, arrays
 from fersep.training.arrays import reference_losses
-from fersep_book import ROOT, records
+from fersep_book import ROOT
 
 Array = NDArray[Any]
 
@@ -330,13 +330,3 @@ def load_faces(
         known.append("test_size")
     asked = {name: parameters[name] for name in known if name in parameters} | changes
     return data.load_splits(asked.pop("data"), asked.pop("root", "") or None, **asked)
-
-
-def record_origin(
-    train: data.Faces, test: data.Faces, n_seeds: int, prefix: str = ""
-) -> None:
-    """Keep in the chapter's record which faces it saw, how many, and how many seeds."""
-    records.value(f"{prefix}data", train.card.name)
-    records.value(f"{prefix}images.train", len(train.labels))
-    records.value(f"{prefix}images.test", len(test.labels))
-    records.value(f"{prefix}seeds", n_seeds)

@@ -113,6 +113,9 @@ CASES = {
     "point is at 0.354": lambda: F.feature_push(45.0),
     "90 degrees above": lambda: F.push_field([0.0, 1.0]),
     "length 1.00 at distance 0.5 and 0.25": lambda: F.push_field([1.0, 0.0]),
+    "exact: pull 0.500, push 0.250.": lambda: F.two_forces(
+        [[1, 0]], [0], [[0, 1]], {"exact": ([[0.5, 0]], [[0, 0.25]])}
+    ),
     "published, push over pull against m: from 0.01 at 10 to 0.03 at 20": lambda: (
         F.rule_weights([1, 2], RULES, {"$m$": ([10, 20], RULES)})
     ),
@@ -142,9 +145,6 @@ CASES = {
         ["HA", "FE"], [[0.1, -0.2], [0.9, 0.8]], [0.5, 0.5], [0.9, 0.9]
     ),
     "over 2 epochs": lambda: F.convergence(["HS", "SA"], [[0, -1], [1, 1]], None, None),
-    "With the separate loss: A 0.90": lambda: F.agreement_at(
-        "AB", [90, 10], [[0, 0], [0.9, 0.8]], [[0, 0], [0.1, 0.2]], 2
-    ),
     "b: 4 points; the two nearest true centers are A and B": lambda: F.maps(
         {"a": (POINTS, None, CENTERS), "b": (POINTS, CENTERS, CENTERS)}, LABELS, "AB"
     ),
@@ -178,18 +178,11 @@ CASES = {
             {"z": {"x": ({"softmax": gap(1), "separate": gap(1, 2)}, 100 / 7)}}, "Title"
         )
     ),
-    "85.00 to 86.00": lambda: F.printed_sweep(
-        [0.1, 0.5, 0.9], [85.0, 86.0, 85.4], 3068
-    ),
     "the paper 86.00, later one 88.00 in 2021 and two": lambda: F.later_results(
         [(2021, 88.0, "one"), (2021, 88.1, "two")], (2019, 86)
     ),
     "1 rows: one row": lambda: F.face_rows(FACES, "abc", ["one row"]),
     "2 of A and 1 of B": lambda: F.face_grid(FACES, [0, 0, 1], "AB"),
-    "set: A 30 (75 %) and B 10": lambda: F.class_shares("AB", {"set": [30, 10]}),
-    "a: A 1 (25 %) and B 3 (75 %). b": lambda: F.class_shares(
-        "AB", {"a": [1, 3], "b": [1, 1]}
-    ),
     "float64: lowest error 1e-06 at step 1e-04": lambda: F.difference_errors(
         [1e-4, 1e-3, 1e-2], {"float64": [1e-6, 0.0, 1e-3]}, {"float64": (1e-3, 1e-8)}
     ),

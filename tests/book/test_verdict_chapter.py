@@ -31,7 +31,6 @@ def test_without_any_result_nothing_is_judged(tmp_path, monkeypatch):
     papermill.execute_notebook(
         str(tmp_path / "16_verdict.ipynb"),
         str(tmp_path / "out.ipynb"),
-        parameters={"draws": 100},
         progress_bar=False,
     )
     found = {v.key: v.mean for v in records.read(tmp_path / "out.ipynb").values}

@@ -48,47 +48,6 @@ def convergence(
     )
 
 
-def agreement_at(
-    classes: Sequence[str],
-    counts: Sequence[int],
-    agreement: ArrayLike,
-    passive: ArrayLike,
-    epoch: int,
-) -> parts.Picture:
-    """Agreement of learned and true centers in one epoch, against class size.
-
-    Parameters
-    ----------
-    agreement, passive : array, (epochs, s)
-        With the separate loss, and with λ = 0 and centers that only follow.
-    epoch : int
-        Counted from 1.
-    """
-    every, every_control = parts.as_array(agreement), parts.as_array(passive)
-    ours, control = every[epoch - 1], every_control[epoch - 1]
-    lowest = min(0.0, every.min(), every_control.min())
-    figure, axes = parts.one_panel(3.0)
-    for name, n, a, b, (color, marker) in zip(
-        classes, counts, ours, control, style.class_style(classes), strict=True
-    ):
-        axes.plot([n, n], [b, a], color=style.PALE, lw=1.4, zorder=1)
-        axes.plot(n, b, marker, color=color, mfc="none", ms=8)
-        axes.plot(n, a, marker, color=color, mec="white", ms=9, zorder=4)
-        parts.note(axes, name, (n, max(a, b)), (0, 7), ha="center")
-    axes.set_xscale("log")
-    parts.log_ticks(axes.xaxis)
-    axes.axhline(0, color=style.PALE, lw=1, zorder=0)
-    axes.set_ylim(lowest - 0.08, 1.14)
-    axes.set_xlabel("training images of the class (logarithmic)")
-    axes.set_ylabel("cosine of learned and true center")
-    axes.set_title(f"epoch {epoch}: filled with the separate loss, hollow λ = 0")
-    return figure, (
-        f"Epoch {epoch}, cosine of learned and true center. With the separate loss: "
-        f"{parts.say('{} {:.2f}', classes, ours)}. With λ = 0, centers only following: "
-        f"{parts.say('{} {:.2f}', classes, control)}."
-    )
-
-
 def foretold(
     classes: Sequence[str], expected: ArrayLike, observed: ArrayLike
 ) -> parts.Picture:

@@ -8,7 +8,7 @@ from matplotlib.axis import Axis
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from fersep_book.figures.style import (
@@ -240,13 +240,6 @@ def class_ticks(axes: Axes, names: Sequence[str]) -> None:
     """Write names under the places 0, 1, ... and drop the vertical grid."""
     axes.set_xticks(range(len(names)), list(names))
     axes.grid(visible=False, axis="x")
-
-
-def log_ticks(axis: Axis) -> None:
-    """Give a logarithmic axis plain numbers at 1, 2 and 5."""
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.set_major_formatter(FuncFormatter(lambda n, _: f"{n:g}"))
-    axis.set_minor_locator(NullLocator())
 
 
 def whole_ticks(axis: Axis) -> None:

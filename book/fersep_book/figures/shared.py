@@ -68,40 +68,6 @@ def face_grid(
     return figure, f"Face images, one row for each class: {parts.listing(shown)}."
 
 
-def class_shares(
-    classes: Sequence[str], counts: Mapping[str, ArrayLike]
-) -> parts.Picture:
-    """Share of each class, data sets side by side; the bars carry the counts.
-
-    Parameters
-    ----------
-    counts : mapping of data set -> (s,) images
-        One or two data sets.
-    """
-    figure, axes = parts.one_panel(2.6)
-    colors = [color for color, _ in style.class_style(classes)]
-    width = 0.84 / len(counts)
-    looks = [(colors, 7.5), ("white", 7)]
-    told = []
-    for i, (name, images, look) in enumerate(parts.series(counts, looks)):
-        fill, size = look
-        numbers = np.asarray(images, dtype=np.int64)
-        shares = 100 * numbers / numbers.sum()
-        places = np.arange(len(classes)) + (i - (len(counts) - 1) / 2) * width
-        bars = axes.bar(places, shares, 0.92 * width, color=fill, ec=colors, lw=1.2)
-        axes.bar_label(bars, [str(n) for n in numbers], padding=2, fontsize=size)
-        told.append(
-            f"{name}: {parts.say('{} {} ({:.0f} %)', classes, numbers, shares)}"
-        )
-    parts.class_ticks(axes, classes)
-    axes.margins(y=0.14)
-    axes.set_ylabel("share of images, %")
-    first, *others = counts
-    title = f"filled {first}, hollow {others[0]}" if others else first
-    axes.set_title(title, fontweight="normal")
-    return figure, f"Bars: images of each class. {'. '.join(told)}."
-
-
 def difference_errors(
     steps: ArrayLike,
     errors: Mapping[str, ArrayLike],
