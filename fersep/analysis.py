@@ -209,14 +209,11 @@ def two_way_interval(
     Parameters
     ----------
     values : array, (seeds, images)
-        Like (right of one loss) − (right of the other); at least 2 × 2.
+        Like (right of one loss) − (right of the other).
     strata : array, (images,), optional
-        Class of each image, for a mean in which all classes count alike. Each needs at
-        least 2 images.
-    level : float
-        Of the interval.
-    null : float
-        The true value that the p-value tests.
+        Class of each image, for a mean in which all classes count alike.
+    level, null : float
+        Of the interval; the true value that the p-value tests.
 
     Returns
     -------

@@ -12,9 +12,6 @@ import torch
 from fersep import storage
 from fersep.training.runs import Settings
 
-#: How many checkpoints stay.
-KEPT = 2
-
 
 def save(folder: str | Path, epoch: int, content: dict[str, Any]) -> None:
     """Write the checkpoint after an epoch, and remove those before the last two."""
@@ -29,7 +26,7 @@ def save(folder: str | Path, epoch: int, content: dict[str, Any]) -> None:
             f"the checkpoint of epoch {epoch} could not be written into {folder} "
             f"({error.strerror}); make room there, or choose another place"
         ) from None
-    for old in files(folder)[KEPT:]:
+    for old in files(folder)[2:]:
         old.unlink(missing_ok=True)
 
 

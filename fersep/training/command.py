@@ -34,8 +34,6 @@ gradients and centers are those of the whole batch; the statistics of batch norm
 those of each part, unless --sync-batch-norm joins them.
 """
 
-KINDS = {"feature_dim": int, "weights": str}
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give a parser the options of the command."""
@@ -90,7 +88,7 @@ def _add_settings(group: argparse._ArgumentGroup) -> None:
             group.add_argument(name, action="store_true", help=words)
             continue
         words += "" if field.default is None else " (default: %(default)s)"
-        kind = KINDS.get(field.name, type(field.default))
+        kind = {"feature_dim": int, "weights": str}.get(field.name, type(field.default))
         group.add_argument(
             name, type=kind, default=field.default, help=words, metavar="X"
         )

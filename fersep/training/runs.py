@@ -16,9 +16,6 @@ from fersep.equations import Rule
 from fersep.losses import FIRST_CENTERS, LOSSES
 from fersep.models import STEMS, ExpressionNet, expression_net, start_in_words
 
-PRECISIONS = ("auto", "float32", "bfloat16")
-SCHEDULES = ("steps", "linear")
-
 #: The share of a run in which η rises, where it rises and falls linearly.
 RISE = 0.2
 
@@ -100,8 +97,9 @@ class Settings:
         equations.check_lam(self.lam)
         equations.check_alpha(self.alpha)
         equations.check_rule(self.rule)
-        known = {"init": FIRST_CENTERS, "loss": LOSSES, "precision": PRECISIONS}
-        known |= {"stem": STEMS, "schedule": SCHEDULES}
+        known = {"init": FIRST_CENTERS, "loss": LOSSES, "stem": STEMS}
+        known["precision"] = ("auto", "float32", "bfloat16")
+        known["schedule"] = ("steps", "linear")
         for name, words in known.items():
             if (value := getattr(self, name)) not in words:
                 raise ValueError(f"{name} must be {', '.join(words)}; got {value!r}")

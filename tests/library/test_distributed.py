@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
-from test_training import TINY, Squares, squares
+from test_training import TINY, squares
 from torch import nn
 
 from fersep import losses, training
@@ -28,8 +28,8 @@ SETTINGS = replace(TINY, batch_size=20, epochs=2, lr=0.01)
 @pytest.fixture(scope="module")
 def data():
     classes = ("NE", "HA", "SA", "SU", "FE")
-    images = squares(47).images, squares(20, seed=1).images
-    return [Squares(x, torch.arange(len(x)) % 5, classes) for x in images]
+    sets = squares(47), squares(20, seed=1)
+    return [replace(x, labels=torch.arange(len(x)) % 5, classes=classes) for x in sets]
 
 
 class Exact(nn.Module):
@@ -68,45 +68,44 @@ def fitted(data, settings, **options):
     return {**tensors, "every center": run.center_history}, run.provenance
 
 
-def fit_in_process(rank, world, store, args, options):
+def work_in_group(rank, world, store, work, args, options):
     address = f"file://{store}"
     dist.init_process_group("gloo", init_method=address, rank=rank, world_size=world)
     memory = io.BytesIO()
-    torch.save(fitted(*args, **options), memory)
+    torch.save(work(*args, **options), memory)
     dist.destroy_process_group()
     return memory.getvalue()
 
 
-def centers_in_process(rank, world, store):
-    dist.init_process_group(
-        "gloo", init_method=f"file://{store}", rank=rank, world_size=world
-    )
-    torch.manual_seed(rank)  # as where each process starts with a seed of its own
-    loss = losses.SeparateLoss(5, 8, init="means")
-    first = loss.centers.clone()
-    loss.update(torch.randn(6, 8), torch.arange(6) % 2)
-    dist.destroy_process_group()
-    return first, loss.centers
-
-
-def test_centers_are_those_of_the_first_process_from_the_first_step(tmp_path):
-    with ProcessPoolExecutor(2, mp_context=FORK) as pool:
-        order = pool.map(centers_in_process, (0, 1), (2, 2), [tmp_path / "store"] * 2)
-        (mine, moved), (other, there) = order
-    assert not torch.equal(mine, other)
-    assert torch.equal(moved, there)
+def together(world, folder, work, *args, **options):
+    """Return what each of several connected processes makes."""
+    store = folder / "store"
+    store.unlink(missing_ok=True)
+    with ProcessPoolExecutor(world, FORK) as pool:
+        given = [(rank, world, store, work, args, options) for rank in range(world)]
+        jobs = [pool.submit(work_in_group, *each) for each in given]
+        return [torch.load(io.BytesIO(job.result())) for job in jobs]
 
 
 def fit_together(world, folder, *args, **options):
     """Return what each of several processes has after the training."""
-    store = folder / "store"
-    store.unlink(missing_ok=True)
-    with ProcessPoolExecutor(world, FORK) as pool:
-        given = [(rank, world, store, args, options) for rank in range(world)]
-        jobs = [pool.submit(fit_in_process, *each) for each in given]
-        answers = [torch.load(io.BytesIO(job.result())) for job in jobs]
+    answers = together(world, folder, fitted, *args, **options)
     assert all(said["processes"] == world for _, said in answers)
     return [tensors for tensors, _ in answers]
+
+
+def move_centers():
+    torch.manual_seed(dist.get_rank())  # each process starts with a seed of its own
+    loss = losses.SeparateLoss(5, 8, init="means")
+    first = loss.centers.clone()
+    loss.update(torch.randn(6, 8), torch.arange(6) % 2)
+    return first, loss.centers
+
+
+def test_centers_are_those_of_the_first_process_from_the_first_step(tmp_path):
+    (mine, moved), (other, there) = together(2, tmp_path, move_centers)
+    assert not torch.equal(mine, other)
+    assert torch.equal(moved, there)
 
 
 def gap(a, b):
@@ -147,14 +146,13 @@ def test_the_real_network_ends_alike_everywhere_and_resumes(data, tmp_path):
 
 
 def test_torchrun_writes_one_run(tmp_path):
-    options = {"size": 200, "image_size": 32, "difficulty": "easy", "device": "cpu"}
-    options |= {"epochs": 2, "width": 4, "batch_size": 25}
-    order = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    order += ["--standalone", "-m", "fersep", "train", "--out", str(tmp_path / "run")]
-    for name, value in options.items():
-        order += [f"--{name.replace('_', '-')}", str(value)]
+    order = (
+        "-m torch.distributed.run --nproc-per-node 2 --standalone -m fersep train "
+        f"--out {tmp_path / 'run'} --size 200 --image-size 32 --difficulty easy "
+        "--device cpu --epochs 2 --width 4 --batch-size 25"
+    )
     done = subprocess.run(
-        order,
+        [sys.executable, *order.split()],
         capture_output=True,
         text=True,
         cwd=Path(training.__file__).parents[2],
