@@ -13,7 +13,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from itertools import permutations
 from math import factorial
 from pathlib import Path
@@ -31,6 +31,8 @@ from fersep_book import evidence
 from fersep_book.evidence import Experiment, Recording
 
 Array = NDArray[np.float64]
+Number = Callable[[Recording], float]
+Numbers = Callable[[Recording], Array]
 Measure = Callable[[Experiment, str, float], Interval]
 
 BASE = "softmax"
@@ -84,54 +86,42 @@ def calibration_error(run: Recording, bins: int = 15) -> float:
     return float(100 * sum(gaps) / len(sure))
 
 
-def changes(
-    found: Experiment, arm: str, what: Callable[[Recording], float]
-) -> list[float]:
+def changes(found: Experiment, arm: str, what: Number) -> list[float]:
     """Return by how much a number of an arm differs from softmax, for each seed."""
     pairs = zip(found.values(arm, what), found.values(BASE, what), strict=True)
     return [new - old for new, old in pairs]
 
 
-def _change(what: Callable[[Recording], float]) -> Measure:
-    def measure(found: Experiment, arm: str, null: float) -> Interval:
-        return analysis.mean_interval(changes(found, arm, what), null)
-
-    return measure
+def _change(what: Number, found: Experiment, arm: str, null: float) -> Interval:
+    return analysis.mean_interval(changes(found, arm, what), null)
 
 
 def _change_on_images(
-    what: Callable[[Recording], float], by_image: Callable[[Recording], Array]
-) -> Measure:
+    what: Number, by_image: Numbers, found: Experiment, arm: str, null: float
+) -> Interval:
     """Change of a number that hangs on the test images: seeds and images are noise.
 
     The noise of images is read off the pairs of runs that keep features, those of one
     seed. It holds what images and seeds do together, which that of seeds holds too, so
     the interval is rather too wide than too narrow.
     """
-
-    def measure(found: Experiment, arm: str, null: float) -> Interval:
-        values, pairs = (
-            changes(found, arm, what),
-            zip(found.of(arm), found.of(BASE), strict=True),
-        )
-        apart = [
-            by_image(new) - by_image(old)
-            for new, old in pairs
-            if "test_features" in new.arrays
-        ]
-        seeds, images = len(values), len(found.of(arm)[0].labels)
-        of_images = np.mean([each.var() for each in apart] or [0]) / images
-        if seeds == 1 or not of_images:
-            return analysis.mean_interval(values, null)
-        of_seeds = np.var(values, ddof=1) / seeds
-        variance = of_seeds + of_images
-        parts = of_seeds**2 / (seeds - 1) + of_images**2 / (images - 1)
-        student = stats.t(variance**2 / parts, np.mean(values), variance**0.5)
-        mean, (low, high) = float(student.mean()), map(float, student.interval(0.95))
-        p_value = 2 * float(student.sf(mean + abs(mean - null)))
-        return Interval(mean, low, high, seeds, p_value)
-
-    return measure
+    values = changes(found, arm, what)
+    apart = [
+        by_image(new) - by_image(old)
+        for new, old in zip(found.of(arm), found.of(BASE), strict=True)
+        if "test_features" in new.arrays
+    ]
+    seeds, images = len(values), len(found.of(arm)[0].labels)
+    of_images = np.mean([each.var() for each in apart] or [0]) / images
+    if seeds == 1 or not of_images:
+        return analysis.mean_interval(values, null)
+    of_seeds = np.var(values, ddof=1) / seeds
+    variance = of_seeds + of_images
+    freedom = variance**2 / (of_seeds**2 / (seeds - 1) + of_images**2 / (images - 1))
+    student = stats.t(freedom, np.mean(values), variance**0.5)
+    mean, (low, high) = float(student.mean()), map(float, student.interval(0.95))
+    p_value = 2 * float(student.sf(mean + abs(mean - null)))
+    return Interval(mean, low, high, seeds, p_value)
 
 
 def cosines_by_image(run: Recording) -> Array:
@@ -164,30 +154,14 @@ def purity_by_image(run: Recording) -> Array:
     return np.asarray(own + as_neighbor / analysis.NEIGHBORS)
 
 
-def _level(what: Callable[[Recording], float]) -> Measure:
-    def measure(found: Experiment, arm: str, null: float) -> Interval:
-        return analysis.mean_interval(found.values(arm, what), null)
-
-    return measure
+def _level(what: Number, found: Experiment, arm: str, null: float) -> Interval:
+    return analysis.mean_interval(found.values(arm, what), null)
 
 
-def _gain(found: Experiment, arm: str, null: float) -> Interval:
-    return found.gain(arm, BASE, null=null)
-
-
-def _gain_by_class(found: Experiment, arm: str, null: float) -> Interval:
-    return found.gain(arm, BASE, by_class=True, null=null)
-
-
-def _order(what: Callable[[Recording], Array]) -> Measure:
+def _order(what: Numbers, found: Experiment, arm: str, null: float) -> Interval:
     """Rank correlation of a number of each class with its training images."""
-
-    def measure(found: Experiment, arm: str, null: float) -> Interval:
-        counts = found.of(arm)[0].facts["data"]["class_counts"]
-        means = np.mean([what(run) for run in found.of(arm)], axis=0)
-        return order_of_classes(means, counts)
-
-    return measure
+    counts = found.of(arm)[0].facts["data"]["class_counts"]
+    return order_of_classes(np.mean([what(r) for r in found.of(arm)], axis=0), counts)
 
 
 def order_of_classes(values: Array, counts: list[int]) -> Interval:
@@ -213,12 +187,8 @@ def order_of_classes(values: Array, counts: list[int]) -> Interval:
     return Interval(found, np.nan, np.nan, s, p_value)
 
 
-def _agreement_rise(run: Recording) -> float:
-    return float((run.agreement[-1] - run.agreement[0]).mean())
-
-
 #: Outcome -> the number of one run that it compares with that of softmax.
-CHANGES: dict[str, Callable[[Recording], float]] = {
+CHANGES: dict[str, Number] = {
     "gain in accuracy": accuracy,
     "gain in mean-class accuracy": lambda run: float(run.recall.mean()),
     "change of intra-class similarity": intra,
@@ -234,14 +204,20 @@ _BY_IMAGE = {
 
 #: Outcome -> how an arm of an experiment is measured.
 OUTCOMES: dict[str, Measure] = {
-    **{name: _change(what) for name, what in CHANGES.items()},
-    **{n: _change_on_images(CHANGES[n], by) for n, by in _BY_IMAGE.items()},
-    "gain in accuracy": _gain,
-    "gain in mean-class accuracy": _gain_by_class,
-    "rise of agreement": _level(_agreement_rise),
-    "agreement at the end": _level(lambda run: float(run.agreement[-1].mean())),
-    "order of agreement": _order(lambda run: run.agreement[-1]),
-    "order of recall": _order(lambda run: run.recall),
+    **{name: partial(_change, what) for name, what in CHANGES.items()},
+    **{n: partial(_change_on_images, CHANGES[n], by) for n, by in _BY_IMAGE.items()},
+    "gain in accuracy": lambda found, arm, null: found.gain(arm, BASE, null=null),
+    "gain in mean-class accuracy": lambda found, arm, null: found.gain(
+        arm, BASE, by_class=True, null=null
+    ),
+    "rise of agreement": partial(
+        _level, lambda run: float((run.agreement[-1] - run.agreement[0]).mean())
+    ),
+    "agreement at the end": partial(
+        _level, lambda run: float(run.agreement[-1].mean())
+    ),
+    "order of agreement": partial(_order, lambda run: run.agreement[-1]),
+    "order of recall": partial(_order, lambda run: run.recall),
 }
 
 
@@ -375,9 +351,7 @@ def mean_class_accuracy(
     return found.gain(arm, base, part=part, by_class=True, images=images, null=null)
 
 
-def judge_transfer(
-    found: Experiment, margin: float, level: float = 0.05
-) -> dict[str, Judgment]:
+def judge_transfer(found: Experiment, margin: float) -> dict[str, Judgment]:
     """Judge the questions of fer2013-transfer together, by the rule in its file.
 
     They are asked of press photographs: `TRANSFER` has the arms that they compare.
@@ -391,13 +365,24 @@ def judge_transfer(
         arms = {name: {"exact": each} for name, each in measured.items()}
         word = "no verdict yet"
         return {name: Judgment(word, reason, arms.get(name, {})) for name in TRANSFER}
-    p_values = analysis.adjust_p_values([each.p_value for each in measured.values()])
-    judged = {}
-    for (name, estimate), p in zip(measured.items(), p_values, strict=True):
-        word = "holds" if estimate.mean > margin else "fails"
-        word = word if p < level else "undecided"
-        judged[name] = Judgment(word, "", {"exact": estimate})
-    return judged
+    words = in_one_level(measured, margin)
+    return {
+        name: Judgment(words[name], "", {"exact": estimate})
+        for name, estimate in measured.items()
+    }
+
+
+def in_one_level(gains: Mapping[str, Interval], margin: float) -> dict[str, str]:
+    """Judge gains that share a level of 5 % by Holm's rule, with p-values at a margin.
+
+    A gain *holds* above the margin and *fails* below it, if by more than chance.
+    """
+    p_values = analysis.adjust_p_values([gain.p_value for gain in gains.values()])
+    words = ["holds" if gain.mean > margin else "fails" for gain in gains.values()]
+    words = [
+        w if p < 0.05 else "undecided" for w, p in zip(words, p_values, strict=True)
+    ]
+    return dict(zip(gains, words, strict=True))
 
 
 def judge(
