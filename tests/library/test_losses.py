@@ -255,15 +255,20 @@ def test_centers_never_fall_below_single_precision(cast):
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_half_features_are_computed_in_single_precision(dtype):
+def test_neither_half_features_nor_autocast_lower_the_precision(dtype):
     x, _, y = draw(dtype=torch.float32)
     loss = SeparateLoss(5, 8)
+    other = copy.deepcopy(loss)
     half = x.to(dtype).requires_grad_()
-    value = loss(half, y)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        value = loss(half, y)
+        other.update(half, y)
     value.backward()
-    assert value.dtype == torch.float32
     assert half.grad.dtype == dtype
+    assert value.dtype == torch.float32
     assert torch.equal(value, loss(half.float(), y))
+    loss.update(half.float(), y)
+    assert torch.equal(other.centers, loss.centers)
 
 
 @pytest.mark.parametrize("name", ["separate", "center", "island"])
@@ -275,18 +280,6 @@ def test_centers_of_lower_precision_move_with_double_features(name):
     assert single.centers.dtype == torch.float32
     assert (single.centers - double.centers).abs().max() <= 1e-5
     assert not torch.equal(single.centers, c.float())
-
-
-def test_autocast_does_not_reach_the_loss():
-    x, _, y = draw(dtype=torch.float32)
-    loss = SeparateLoss(5, 8)
-    other = copy.deepcopy(loss)
-    loss.update(x, y)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        inside = loss(x, y)
-        other.update(x, y)
-    assert torch.equal(inside, loss(x, y))
-    assert torch.equal(other.centers, loss.centers)
 
 
 # First values.
