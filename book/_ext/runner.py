@@ -183,6 +183,7 @@ def _papermill(chapter: Chapter, parameters: dict[str, Any], limit: int) -> str:
             [sys.executable, __file__, *order],
             cwd=chapter.root,
             env={
+                "OMP_WAIT_POLICY": "PASSIVE",  # kernels that spin steal shared cores
                 **os.environ,
                 "FERSEP_STATIC": "1",
                 "FERSEP_PROFILE": chosen_profile(),

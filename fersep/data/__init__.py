@@ -191,7 +191,8 @@ def survey(name: str, root: str | Path | None, image_size: int = 48) -> Photogra
         raise DataError(f"a set of photographs is one of {known}; got {name!r}")
     if not root:
         raise DataError(
-            f"{name} needs root, the folder that holds its files: -p root FOLDER"
+            f"{name} needs root, the folder that holds its files: -p root FOLDER in a "
+            "chapter, --root FOLDER in a command"
         )
     folder = Path(root).expanduser()
     if not folder.is_dir():

@@ -43,10 +43,9 @@ def run(order: Namespace) -> int:
         print(write_list())
         return 0
     if order.action == "get":
-        new = get(order.name, order.root)
+        get(order.name, order.root)
         print(
-            f"{order.root} {'now holds' if new else 'already held'} {order.name}, "
-            "verified by git; look at it with\n"
+            f"{order.root} now holds {order.name}, verified by git; look at it with\n"
             f"python -m fersep data check {order.name} {shlex.quote(order.root)}"
         )
         return 0
@@ -196,11 +195,11 @@ def _write_skipped(skipped: dict[str, list[str]]) -> str:
     return "\n".join(lines)
 
 
-def get(name: str, root: str) -> bool:
-    """Bring an open data set into a new folder, whole; False if it is there already.
+def get(name: str, root: str) -> None:
+    """Bring an open data set into a new folder, whole; git verifies every file.
 
-    `DataError` if the set is not open, the folder holds something else, git is missing
-    or the commit cannot be had. Git verifies every file.
+    `DataError` if the set is not open, the folder holds something, git is missing or
+    the commit cannot be had.
     """
     if name not in SOURCES:
         raise DataError(_why_not(name))
@@ -212,24 +211,24 @@ def get(name: str, root: str) -> bool:
         )
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
-    if folder.exists() or folder.is_symlink():
-        if _git(folder, "diff", "--quiet", commit).returncode:
-            raise DataError(
-                f"{folder} is there and is not commit {commit[:8]} of {url}, whole and "
-                "unchanged; give a folder that does not exist yet"
-            )
-        return False
     fetch = ("fetch", "--depth=1", url, commit)
+    slow = ("-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=60")
     with storage.whole_folder(folder) as part:
         for order in (("init", "--quiet"), fetch, ("checkout", "--quiet", commit)):
-            done = _git(part, *order)
+            done = subprocess.run(
+                ["git", "-C", str(part), *slow, *order],
+                capture_output=True,
+                text=True,
+                errors="replace",
+                env=os.environ | {"GIT_TERMINAL_PROMPT": "0"},  # wait for no password
+                check=False,
+            )
             if done.returncode:
-                words = (done.stderr or "it says why above").strip().splitlines()
+                words = (done.stderr or "it does not say why").strip().splitlines()
                 raise DataError(
                     f"git could not bring {url} ({words[-1]}); check the network and "
                     "try again, nothing was left behind"
                 )
-    return True
 
 
 def _why_not(name: str) -> str:
@@ -241,22 +240,6 @@ def _why_not(name: str) -> str:
     return (
         f"{name} may not be copied freely, so only you can get it: {its.source}; "
         f"{its.license[0].lower()}{its.license[1:]}"
-    )
-
-
-def _git(folder: Path, *order: str) -> subprocess.CompletedProcess[str]:
-    """Run git on a folder and no other; a fetch shows its progress on a terminal."""
-    here = (f"--git-dir={folder / '.git'}", f"--work-tree={folder}")
-    slow = ("-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=60")
-    shown = order[0] == "fetch" and sys.stderr.isatty()
-    return subprocess.run(
-        ["git", *here, *slow, *order],
-        stdout=subprocess.DEVNULL,
-        stderr=None if shown else subprocess.PIPE,
-        text=True,
-        errors="replace",
-        env=os.environ | {"GIT_TERMINAL_PROMPT": "0"},  # never wait for a password
-        check=False,
     )
 
 

@@ -8,14 +8,11 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
-from fersep.data.cards import BASIC_CLASSES, card
+from fersep.data import names
+from fersep.data.cards import card
 from fersep.data.files import Files, no_file_reason
 from fersep.data.rows import Said, merge_rows, read_rows, skip
 from fersep.data.types import DataError, Listing, Photo, Skipped
-
-#: The words of the legend stand in the order of the classes.
-WORDS = ("neutral", "happiness", "sadness", "surprise", "fear", "anger", "disgust")
-CODES = dict(zip(WORDS, BASIC_CLASSES, strict=True))
 
 
 def list_images(name: str, root: Path) -> Listing:
@@ -33,15 +30,15 @@ def list_images(name: str, root: Path) -> Listing:
     said: Said[str, str] = defaultdict(list)
     for number, row in read_rows(legend, ("image", "emotion")):
         line = f"line {number}: {row['image']}, {row['emotion']}"
-        emotion = row["emotion"].lower()
-        image = files.find(row["image"])
+        code, image = names.class_of(row["emotion"]), files.find(row["image"])
+        contempt = names.is_contempt(row["emotion"])
         reasons = {
-            "contempt, not one of the paper's classes": emotion == "contempt",
-            "unknown label": emotion not in CODES,
+            "contempt, not one of the paper's classes": contempt,
+            "unknown label": not code,
             no_file_reason(row["image"]): not image,
         }
         if not skip(skipped, line, reasons):
-            said[image].append((line, CODES[emotion]))
+            said[image].append((line, code))
     known = sorted(merge_rows(said, skipped).items())
     skipped["image file without a row"] += [f"images/{i}" for i in files.not_found()]
     photos = [Photo(files.paths[image], code, person(image)) for image, code in known]

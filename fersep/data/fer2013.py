@@ -112,7 +112,8 @@ def _find_columns(table: Path, line: bytes) -> list[str]:
     if line and not set(COLUMNS) <= set(columns):
         raise DataError(
             f"{table} needs the columns emotion, pixels and Usage in its first line, "
-            f"separated by commas; it begins with {text[:60].strip()}"
+            f"separated by commas; it begins with {text[:60].strip()!r}: get the table "
+            "anew, unpack it if it is an archive, or save it as UTF-8"
         )
     return columns if line else []
 

@@ -64,14 +64,13 @@ def list_known(
             f"the class folders of {root} are {found}, which are not those of {name}; "
             "name them by its numbers or by usual words, such as happy"
         )
-    nothing = f"{root} holds no class folders of {name}"
+    nothing = f"{root} has no class folders of {name} below train and test"
+    advice = "put each image into the folder of its class: its number, or a word"
     strange = skipped["unknown label"]
     of_labels = f"{len(strange)} images in class folders that {name} does not have are "
     of_labels += f"left out, the first of them {strange[0]}" if strange else ""
     notes = tuple(filter(None, (of_splits, of_labels if strange else "")))
-    return Listing(
-        used, skipped, nothing, "unpack them there", tuple(WORDS[kind]), notes=notes
-    )
+    return Listing(used, skipped, nothing, advice, tuple(WORDS[kind]), notes=notes)
 
 
 def list_folders(root: Path, skipped: Skipped) -> list[Photo]:
@@ -116,8 +115,8 @@ def _take_splits(root: Path, places: dict[str, list[str]]) -> dict[str, str]:
     outer = 0 in found.values()
     if outer and (other := next((n for n, i in found.items() if i != 0), "")):
         raise DataError(
-            f"{root} mixes split folders with the folder {places[other][0]}; move it "
-            f"away, or use one of the layouts {LAYOUTS}"
+            f"{root} mixes split folders with the folder {places[other][0]}; name it "
+            f"{', '.join(SPLITS)}, or move it away"
         )
     whole = outer or -1 not in found.values()
     return {

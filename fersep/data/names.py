@@ -94,7 +94,12 @@ def name_classes(
     if not strange:
         return words, known, ""
     if not known:
-        return tuple(strange), {name: name for name in strange}, ""
+        said = (
+            "class names are numbers, which tell no expression: rename them to words "
+        )
+        said += "such as happy, or read a known data set by its own name"
+        numbers = all(read_code(label) >= 0 for label in strange)
+        return tuple(strange), {n: n for n in strange}, said if numbers else ""
     verb = "is" if len(strange) == 1 else "are"
     said = f"{len(strange)} of {len(found)} class names {verb} not known"
     said += f" ({', '.join(strange[:5])}): each is a class of its own; rename it to "

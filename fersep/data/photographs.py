@@ -143,7 +143,8 @@ class Photographs:
         if len(classes) < 2:
             raise DataError(
                 f"{self.root} has images of one class only ({classes[0]}); a "
-                "classifier needs at least two, each in a folder of its name"
+                "classifier needs at least two, each in a folder of its name, or all "
+                "listed in faces.csv with the columns path and label"
             )
         searched = self.given is None or "validation" not in self.given
         searched = searched or len(labels) <= QUICK

@@ -125,6 +125,15 @@ def test_chapter_that_fills_the_disk_is_stopped_with_all_it_started(here, monkey
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie"
 
 
+def test_kernels_wait_passively_without_make_too(here, monkeypatch):
+    given = []
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **its: given.append(its["env"]))
+    with pytest.raises(AttributeError):  # of the process that is none
+        runner.run_stale(here.root, ["01_first"], force=True)
+    assert given[0]["OMP_WAIT_POLICY"] == "PASSIVE"
+
+
 def test_moved_folder_of_any_name_finds_its_packages(tmp_path):
     here, there = tmp_path / "here", tmp_path / "é there"
     here.mkdir()

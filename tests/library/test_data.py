@@ -199,6 +199,7 @@ def test_class_names():
     assert "1 of 2 class names is not known (yawn)" in said
     own = {"cat": "cat", "dog": "dog"}  # nothing of the paper's: nothing to say
     assert names.name_classes(["dog", "cat"]) == (("cat", "dog"), own, "")
+    assert "are numbers, which tell no" in names.name_classes(["0", "1.0"])[2]
 
 
 @pytest.mark.parametrize(

@@ -240,9 +240,11 @@ def test_tables_that_are_no_utf_8_are_read_or_named(tmp_path):
     (tmp_path / "faces.csv").write_bytes(rows.encode("utf-16"))
     assert splits_of(tmp_path) == {"all": 3}
     (tmp_path / "faces.csv").write_bytes(b"faces/0.png\0\0\x1b[2J\0" + b"\n")
-    with pytest.raises(DataError, match="unpack it if it is an archive") as caught:
-        found(tmp_path)
-    assert str(caught.value).isprintable()
+    (tmp_path / "fer2013.csv").write_bytes(rows.encode("utf-16"))
+    for name in ("folder", "fer2013"):
+        with pytest.raises(DataError, match="unpack it if it is an archive") as caught:
+            found(tmp_path, name)
+        assert str(caught.value).isprintable()
 
 
 def test_what_a_viewer_sees_is_what_is_read(tmp_path):
