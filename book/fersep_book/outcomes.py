@@ -487,11 +487,16 @@ def why_silent(found: Experiment | None) -> str:
         if count < FEWEST_IMAGES:
             return f"{name} has {count} test images"
     for arm in found.runs:
-        said = {int(j) for run in found.of(arm) for j in run.predicted("test")}
-        for j, name in enumerate(classes):
-            if j not in said:
-                return f"no run of {arm} ever predicts {name}"
+        for name in never_said(found, arm):
+            return f"no run of {arm} ever predicts {name}"
     return ""
+
+
+def never_said(found: Experiment, arm: str, part: str = "test") -> list[str]:
+    """Return the classes that no run of an arm names on any image of a part."""
+    runs = found.of(arm)
+    said = {int(j) for run in runs for j in np.unique(run.predicted(part))}
+    return [c for j, c in enumerate(runs[0].facts["data"]["classes"]) if j not in said]
 
 
 def _what_lacks(found: Experiment) -> str:
