@@ -37,7 +37,7 @@ ALPHA = 0.5
 Step = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
 
 
-# The separate loss in four forms: the same numbers by other ways.
+# The separate loss in five forms: the same numbers by other ways.
 
 
 def by_hand(centers: Tensor, kind: type[CenterBasedLoss] = SeparateLoss) -> Step:
@@ -81,16 +81,16 @@ def by_gram(centers: Tensor) -> Step:
     return by_autograd(centers, mean_pair_similarity)
 
 
-def by_pairs(centers: Tensor) -> Step:
-    """Eq. 2-7 as printed: one term per pair of centers, in s x s matrices."""
+def by_formulas(centers: Tensor) -> Step:
+    """Eq. 2-7 as printed, one term per pair of centers, with no autograd at all.
+
+    A network cannot be trained with this form: it is how fast the formulas alone are.
+    """
     centers = centers.clone()
 
     def step(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         s, m = len(centers), len(x)
-        others = 1 - torch.eye(
-            s,
-            dtype=x.dtype,
-        )
+        others = 1 - torch.eye(s, dtype=x.dtype)
         lengths = centers.norm(dim=1)
         products = centers @ centers.T
         both = lengths[:, None] * lengths
@@ -109,6 +109,37 @@ def by_pairs(centers: Tensor) -> Step:
         return value, gradient.detach(), centers
 
     return torch.no_grad()(step)
+
+
+class _Pairs(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x: Tensor, step: Step, y: Tensor) -> Tensor:
+        value, gradient, _ = step(x, y)
+        ctx.save_for_backward(gradient)
+        return value
+
+    @staticmethod
+    def backward(ctx, out: Tensor) -> tuple[Tensor, None, None]:
+        return out * ctx.saved_tensors[0], None, None
+
+
+def by_pairs(centers: Tensor) -> Step:
+    """The same as a loss that a network can be trained with."""
+    formulas = by_formulas(centers)
+
+    def step(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        moved: list[Tensor] = []
+
+        def kept(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            found = formulas(x, y)
+            moved.append(found[2])
+            return found
+
+        value = _Pairs.apply(x, kept, y)
+        (gradient,) = torch.autograd.grad(value, x)
+        return value, gradient, moved[0]
+
+    return step
 
 
 def margin_loss(kind: type, centers: Tensor) -> Step:
@@ -131,11 +162,12 @@ FORMS: dict[str, Callable[[Tensor], Step]] = {
     "separate loss, autograd": by_autograd,
     "separate loss, one Gram matrix": by_gram,
     "separate loss, textbook pairs": by_pairs,
+    "separate loss, formulas alone": by_formulas,
     "center loss": partial(by_hand, kind=CenterLoss),
     "ArcFace": partial(margin_loss, ArcFaceLoss),
     "CosFace": partial(margin_loss, CosFaceLoss),
 }
-OURS, *OTHER_FORMS = list(FORMS)[:4]
+OURS, *OTHER_FORMS = list(FORMS)[:5]
 
 
 def draw(

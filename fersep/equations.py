@@ -251,7 +251,7 @@ def unit(vectors: Tensor) -> tuple[Tensor, Tensor]:
 
 def inverse_lengths(vectors: Tensor) -> Tensor:
     """Inverse lengths (..., 1) of vectors (..., d), 0 for a zero vector."""
-    return invert_lengths(vectors.norm(dim=-1, keepdim=True))
+    return invert_lengths(torch.linalg.vector_norm(vectors, dim=-1, keepdim=True))
 
 
 def invert_lengths(lengths: Tensor) -> Tensor:
@@ -266,7 +266,9 @@ def mean_pair_similarity(unit_centers: Tensor) -> Tensor:
 
 def similarity_from_resultant(resultant: Tensor, s: int) -> Tensor:
     """Eq. 3 from the sum (d,) of s unit centers."""
-    return (resultant @ resultant - s) / (2 * s * (s - 1)) + 0.5
+    weight = 0.5 / (s * (s - 1))
+    offset = 0.5 - s * weight
+    return torch.rsub(resultant.dot(resultant), offset, alpha=-weight)  # one kernel
 
 
 def gradient_from_units(

@@ -4,6 +4,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import torch
@@ -38,6 +39,16 @@ class Batch:
     def is_of(self, *given: object) -> bool:
         """Say whether it was made of these tensors, as they are now."""
         return self.given is not None and self.given[0] == _traces(given)
+
+
+@dataclass
+class _Carried:
+    """What a call leaves for the next; apart, because a module sets names slowly."""
+
+    last: Batch | None = None  # of `parts`, for `update`
+    kept: list[Batch] = field(default_factory=list)  # of `update` without a step
+    unmoved: int = 0  # batches since the last update
+    shared: bool = False  # whether all processes have the same centers
 
 
 class CenterBasedLoss(nn.Module):
@@ -99,10 +110,7 @@ class CenterBasedLoss(nn.Module):
                 f"{num_classes} and {feature_dim}"
             )
         self.alpha = alpha
-        self.unmoved = 0
-        self.shared = False
-        self.last: Batch | None = None
-        self.kept: list[Batch] = []
+        self.carried = _Carried()
         self.waiting_for_means = isinstance(init, str) and init == "means"
         first = first_centers(num_classes, feature_dim, init, generator)
         self.register_buffer("centers", first)
@@ -138,7 +146,7 @@ class CenterBasedLoss(nn.Module):
         """
         with _without_autocast(features):
             batch = self._check(features, labels, row=0)
-            self.last = batch if batch.given else None
+            self.carried.last = batch if batch.given else None
             features = features.to(batch.features.dtype)
             self._count_unmoved(features)
             return self._parts(features, batch, self._now(batch))
@@ -161,28 +169,31 @@ class CenterBasedLoss(nn.Module):
             several batches are gathered, the centers then move once for all of them.
         """
         with _without_autocast(features):
-            batch, self.last = self.last, None
+            batch, self.carried.last = self.carried.last, None
             if batch is None or not batch.is_of(features, labels):
                 batch = self._check(features, labels, row=1)
             if not self.training:
                 return
-            self.unmoved = 0
-            self.kept.append(batch)
+            self.carried.unmoved = 0
+            self.carried.kept.append(batch)
             if not step:
                 return
-            if len(self.kept) > 1:
-                each = [(one.features, one.labels, one.lengths) for one in self.kept]
+            if len(self.carried.kept) > 1:
+                each = [
+                    (one.features, one.labels, one.lengths) for one in self.carried.kept
+                ]
                 batch = Batch(*map(torch.cat, zip(*each, strict=True)))
-            self.kept.clear()
-            if not self.shared and several_processes():
+            self.carried.kept.clear()
+            if not self.carried.shared and several_processes():
                 dist.broadcast(self.centers, 0)
-                self.shared = True
+                self.carried.shared = True
             centers = self._now(batch)
             if self.alpha > 0:
                 self._move(batch, centers)
             if centers is not self.centers:
                 self.centers.copy_(centers)
-            self.waiting_for_means = False
+            if self.waiting_for_means:
+                self.waiting_for_means = False
 
     def raise_on_faults(self) -> None:
         """Raise if any batch since the last call was faulty; reads one small tensor.
@@ -192,7 +203,7 @@ class CenterBasedLoss(nn.Module):
         """
         counts = self.faults.amax(0)
         self.faults.zero_()
-        self.last = None
+        self.carried.last = None
         self._raise_on(counts)
 
     def extra_repr(self) -> str:
@@ -205,8 +216,8 @@ class CenterBasedLoss(nn.Module):
         """Say once that nobody moves the centers, if they should move."""
         moves = type(self)._move is not CenterBasedLoss._move and self.alpha > 0
         if moves and self.training and features.requires_grad and not _compiling():
-            self.unmoved += 1
-            if self.unmoved == MANY:
+            self.carried.unmoved += 1
+            if self.carried.unmoved == MANY:
                 warnings.warn(
                     f"{type(self).__name__} saw {MANY} batches and its centers never "
                     "moved; call update(features, labels) in each step, or set alpha=0",
@@ -234,7 +245,6 @@ class CenterBasedLoss(nn.Module):
             means = equations.unit(means)[0]
         return torch.where((means != 0).any(1)[:, None], means, self.centers)
 
-    @torch.no_grad()
     def _check(self, features: Tensor, labels: Tensor, row: int) -> Batch:
         """A batch in the dtype to compute in with labels in range; faults are noted."""
         equations.check_shapes(features, self.centers, labels)
@@ -262,7 +272,7 @@ class CenterBasedLoss(nn.Module):
         """Whether all is in range; two small looks on a CPU, False with a NaN."""
         least, most = (end.item() for end in labels.aminmax())
         low, high = (end.item() for end in lengths.aminmax())
-        inside = least >= 0 and most < len(self.centers)
+        inside = least >= 0 and most < self.centers.shape[0]
         return inside and shortest < low and high < math.inf
 
     def _raise_on(self, counts: Tensor) -> None:
@@ -392,6 +402,6 @@ def _compiling() -> bool:
 def _without_autocast(features: Tensor) -> AbstractContextManager[None]:
     # Entered only where needed, because it takes as long as a small kernel.
     kind = features.device.type if isinstance(features, Tensor) else "cpu"
-    if torch.is_autocast_enabled(kind):
+    if _compiling() or torch.is_autocast_enabled(kind):
         return torch.autocast(kind, enabled=False)
     return nullcontext()

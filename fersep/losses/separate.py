@@ -66,7 +66,8 @@ class SeparateLoss(CenterBasedLoss):
 
     def _parts(self, features: Tensor, batch: Batch, centers: Tensor) -> Parts:
         found = self._find(batch, centers)
-        inter = equations.similarity_from_resultant(found.resultant, len(centers))
+        s = centers.shape[0]
+        inter = equations.similarity_from_resultant(found.resultant, s)
         if self.terms == "inter":
             return torch.zeros_like(inter), inter
         try:
@@ -78,8 +79,7 @@ class SeparateLoss(CenterBasedLoss):
         return intra, torch.zeros_like(inter) if self.terms == "intra" else inter
 
     def _move(self, batch: Batch, centers: Tensor) -> None:
-        few = len(centers) < len(batch.labels)
-        if few or several_processes() or not centers.is_cpu:
+        if _is_small(batch, centers):
             self._move_by_class(batch, centers)
         else:
             self._move_by_sample(batch, centers)
@@ -90,19 +90,17 @@ class SeparateLoss(CenterBasedLoss):
         For few classes; where processes share the batch; and where a device would add
         single rows in a changing order.
         """
-        found, s = self._find(batch, centers), len(centers)
-        pulled = torch.zeros_like(centers)
-        if self.terms != "inter":
+        found, s = self._find(batch, centers), centers.shape[0]
+        if self.terms == "inter":
+            pulled = torch.zeros_like(centers)
+        else:
             sums, counts = all_class_sums(found.units, batch.labels, s)
-            weights = equations.intra_weights(counts, self.rule)
-            pulled = sums * (self.alpha * weights)[:, None]
+            pulled = sums.mul_(equations.intra_weights(counts, self.rule)[:, None])
         if self.terms != "intra":
-            weight = equations.inter_weight(s, self.rule)
-            pulled.sub_(found.resultant, alpha=self.alpha * weight)
-        unit_centers = centers * found.inverse
-        along = torch.linalg.vecdot(pulled, unit_centers)
-        pulled.addcmul_(unit_centers, along[:, None], value=-1)
-        centers.addcmul_(pulled, found.inverse)
+            pulled.sub_(found.resultant, alpha=equations.inter_weight(s, self.rule))
+        along = torch.linalg.vecdot(pulled, found.unit_centers)
+        pulled.addcmul_(found.unit_centers, along[:, None], value=-1)
+        centers.addcmul_(pulled, found.inverse, value=self.alpha)
 
     def _move_by_sample(self, batch: Batch, centers: Tensor) -> None:
         """The same for many classes, with no second (s, d).
@@ -130,18 +128,18 @@ class SeparateLoss(CenterBasedLoss):
         if self.terms != "inter":
             centers.index_add_(0, labels, found.units * pull)
 
-    @torch.no_grad()
     def _find(self, batch: Batch, centers: Tensor) -> "_Found":
         """What the loss and the step both need, found once for the two."""
         found: _Found | None = batch.found
         if found and found.centers is centers and found.version == centers._version:
             return found
-        found = _Found(centers)
+        few = _is_small(batch, centers)
+        found = _Found(centers, few)
         if self.terms != "inter":
             found.lengths = equations.invert_lengths(batch.lengths)
             found.units = batch.features * found.lengths
-            if len(centers) < len(batch.labels):
-                found.own = (centers * found.inverse).index_select(0, batch.labels)
+            if few:
+                found.own = found.unit_centers.index_select(0, batch.labels)
             else:
                 found.own = centers[batch.labels] * found.inverse[batch.labels]
             found.cosines = torch.linalg.vecdot(found.units, found.own)
@@ -149,6 +147,12 @@ class SeparateLoss(CenterBasedLoss):
             found.version = centers._version
             batch.found = found
         return found
+
+
+def _is_small(batch: Batch, centers: Tensor) -> bool:
+    """Whether arrays as large as the centers cost little beside the batch."""
+    few = centers.shape[0] < batch.labels.shape[0]
+    return few or several_processes() or not centers.is_cpu
 
 
 class _Found:
@@ -160,15 +164,20 @@ class _Found:
     """
 
     lengths: Tensor
+    unit_centers: Tensor
     units: Tensor
     own: Tensor
     cosines: Tensor
     version: int
 
-    def __init__(self, centers: Tensor) -> None:
+    def __init__(self, centers: Tensor, few: bool) -> None:
         self.centers = centers
         self.inverse = equations.inverse_lengths(centers)
-        self.resultant = self.inverse[:, 0] @ centers
+        if few:
+            self.unit_centers = centers * self.inverse
+            self.resultant = self.unit_centers.sum(0)
+        else:
+            self.resultant = self.inverse[:, 0] @ centers
 
 
 class BatchMeansLoss(SeparateLoss):
@@ -192,7 +201,7 @@ class _IntraLoss(torch.autograd.Function):
     @staticmethod
     def forward(ctx: FunctionCtx, features: Tensor, *known: Tensor) -> Tensor:
         ctx.save_for_backward(features, *known)
-        return (1 - known[-1].mean()) / 2
+        return torch.rsub(known[-1].mean(), 0.5, alpha=0.5)  # one kernel
 
     @staticmethod
     def backward(ctx: FunctionCtx, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
