@@ -276,7 +276,7 @@ def train(name: str, parameters: Mapping[str, Any]) -> Experiment:
             device=parameters["device"],
         )
         kept = arrays.collect_arrays(run, faces, features=True)
-        runs[arm][seed] = Recording(arrays.collect_facts(run), kept)
+        runs[arm][seed] = Recording(run.facts(), kept)
     return Experiment("of your own", plan | {"seeds": list(seeds)}, runs)
 
 

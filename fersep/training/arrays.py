@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,19 +86,13 @@ def save_arrays(
 ) -> None:
     """Write a run's arrays and facts as one compressed file, whole or not at all.
 
-    The facts are JSON: those of `collect_facts`, a note, and `reference_losses`.
+    The facts are JSON: those of `Run.facts`, a note, and `reference_losses`.
     """
-    facts = collect_facts(run)
-    facts |= {"note": dict(note), "reference": reference_losses(run.settings)}
+    facts = run.facts() | {"note": dict(note)}
+    facts["reference"] = reference_losses(run.settings)
     content: Any = {"facts": np.array(json.dumps(facts, allow_nan=False)), **arrays}
     with storage.whole_file(path) as part, part.open("wb") as file:
         np.savez_compressed(file, **content)
-
-
-def collect_facts(run: Run) -> dict[str, Any]:
-    """Return a run's settings, data, history, seconds and provenance."""
-    facts = {name: getattr(run, name) for name in ("data", "history", "seconds")}
-    return facts | {"settings": asdict(run.settings), "provenance": run.provenance}
 
 
 def load_facts(path: str | Path) -> dict[str, Any]:

@@ -175,16 +175,19 @@ class Run:
 
         FileExistsError if the folder is there already.
         """
-        facts = {"settings": asdict(self.settings)}
-        facts |= {name: getattr(self, name) for name in _FACTS}
         tensors = {"model": self.model.state_dict()}
         tensors |= {name: getattr(self, name) for name in _TENSORS}
         with storage.whole_folder(folder) as part:
             torch.save(tensors, part / "tensors.pt")
-            text = json.dumps(facts, indent=1, allow_nan=False)
+            text = json.dumps(self.facts(), indent=1, allow_nan=False)
             (part / "run.json").write_text(text, encoding="utf-8")
             with (part / "history.csv").open("w", encoding="utf-8", newline="") as file:
                 csv.writer(file).writerows(self._rows())
+
+    def facts(self) -> dict[str, Any]:
+        """Return settings, data, history, seconds and provenance, ready for JSON."""
+        facts = {name: getattr(self, name) for name in _FACTS}
+        return {"settings": asdict(self.settings), **facts}
 
     def _rows(self) -> Iterator[tuple[Any, ...]]:
         """Give the history as a table, with an empty class for what concerns all."""
