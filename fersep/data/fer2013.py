@@ -36,12 +36,6 @@ def list_images(name: str, root: Path) -> Listing:
     """Find the images of the table, else of the folders."""
     if table := find_table(root):
         return list_rows(root, table)
-    bare = root / "test.csv"
-    if bare.is_file() and not (root / "train").is_dir():
-        raise DataError(
-            f"{bare} has no labels; get {' or '.join(TABLES)}, which has the labels of "
-            "the test images"
-        )
     listing = folder.list_known(name, root, CODES, {})
     if not listing.photos:
         nothing = f"{root} holds neither {' nor '.join(TABLES)} nor class folders"

@@ -220,19 +220,11 @@ class Photographs:
         if self.given and split not in self.given:
             return
         for c in sorted(set(range(len(classes))) - set(labels[mine].tolist())):
-            its = np.flatnonzero(labels == c).tolist()
-            if self.given:
-                warnings.warn(
-                    f"{classes[c]} has no {split} image in {self.root}, only "
-                    f"{len(its)} in other splits; add some, or leave the class out",
-                    stacklevel=4,
-                )
-                continue
-            people = sorted({self.groups[i] for i in its})
+            its = [self.who[i] for i in np.flatnonzero(labels == c)]
+            way = "add images of more people, or name the people in faces.csv"
             warnings.warn(
-                f"{classes[c]} has no {split} image: number of its images in "
-                f"{self.root}: {len(its)}, of people on them by the file names: "
-                f"{len(people)}, the first is {people[0]}; add images of more people, "
-                "or name the people in faces.csv",
+                f"{classes[c]} has no {split} image in {self.root}: {len(its)} images "
+                f"in other splits, of {len({*its})} people or unnamed pictures, the "
+                f"first {min(its)}; {'add some there' if self.given else way}",
                 stacklevel=4,
             )

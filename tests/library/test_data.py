@@ -44,19 +44,25 @@ def test_a_folder_of_unreadable_images_is_said(tmp_path):
         data.load("folder", tmp_path)
 
 
-@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "1", "CMYK"])
-def test_color_modes_and_shapes_become_rgb_squares(tmp_path, mode):
-    picture(3).convert(mode).resize((60, 40)).save(tmp_path / "a.tif")
-    image = images.read_image(tmp_path / "a.tif", 24)
-    assert image.shape == (3, 24, 24)
-    assert image.dtype == np.uint8
+def test_what_a_viewer_sees_is_what_is_read(tmp_path):
+    file = tmp_path / "a.png"
 
+    def seen(image):
+        image.save(file)
+        return images.read_image(file, 16)
 
-def test_grey_of_sixteen_bits_is_not_burnt_out(tmp_path):
-    ramp = np.arange(0, 65536, 64, dtype=np.uint16).reshape(32, 32)
-    Image.fromarray(ramp).save(tmp_path / "deep.png")
-    image = images.read_image(tmp_path / "deep.png", 32)
-    np.testing.assert_allclose(image[0], ramp / 257, atol=4)
+    for mode in ("L", "RGBA", "P", "1"):
+        assert seen(picture(3).convert(mode).resize((60, 40))).shape == (3, 16, 16)
+    hidden = np.zeros((16, 16, 4), dtype=np.uint8)
+    hidden[:, 8:] = (200, 10, 10, 255)
+    hidden[:, :8, 1] = 255  # green, and not to be seen
+    assert abs(seen(Image.fromarray(hidden))[:, 8, 2].astype(int) - 128).max() < 3
+    for bits in (12, 16):
+        ramp = np.arange(256, dtype=np.uint16).reshape(16, 16) << (bits - 8)
+        np.testing.assert_array_equal(
+            seen(Image.fromarray(ramp))[0], ramp >> (bits - 8)
+        )
+    assert seen(Image.new("RGB", (1, 1))) is None
     Image.new("F", (20, 20), 0.5).save(tmp_path / "float.tif")
     assert images.read_image(tmp_path / "float.tif", 16) is None
 
@@ -113,7 +119,7 @@ def test_given_splits_are_kept_and_validation_comes_out_of_train(tmp_path):
     assert len(train) + len(validation) == 60
     assert set(validation.labels.tolist()) == {0, 1, 2}
     draw(tmp_path / "Test" / "fear" / "0.png", 7777)
-    with pytest.warns(UserWarning, match="FE has no train image in .*, only 1 in"):
+    with pytest.warns(UserWarning, match="FE has no train image .*: 1 im.*add some"):
         data.load("folder", tmp_path, image_size=16)
 
 
@@ -183,7 +189,7 @@ def test_a_class_that_misses_a_split_is_said(tmp_path):
     class_folders(tmp_path)
     for i in range(9):
         draw(tmp_path / "angry" / f"Ada_Lovelace_{i:04d}.png", 900 + i)
-    with pytest.warns(UserWarning, match=r"AN has no test .*: 9, .*: 1, .*_lovelace;"):
+    with pytest.warns(UserWarning, match="AN has no test .*: 9 .* 1 people .*ace;"):
         data.load("folder", tmp_path, "test", image_size=16)
 
 
@@ -260,20 +266,6 @@ def test_copies_are_found_among_others_and_nothing_else_is_joined():
         assert len(set(groups[:60])) == 60, made
 
 
-@settings(deadline=None, max_examples=50)
-@given(st.integers(0, 999), st.integers(3, 60), st.integers(2, 5))
-def test_splits_cover_everything_once_and_whole_groups(seed, people, classes):
-    g = np.random.default_rng(seed)
-    groups = [f"p{i}" for i in g.integers(0, people, 200)]
-    labels = np.concatenate([np.arange(classes), g.integers(0, classes, 200 - classes)])
-    part = splits.split_by_group(labels, groups, seed)
-    assert set(part) <= {0, 1, 2}
-    sides = {}
-    for group, p in zip(groups, part, strict=True):
-        assert sides.setdefault(group, p) == p
-    assert (part == splits.split_by_group(labels, groups, seed)).all()
-
-
 def test_people_with_several_expressions_still_fill_every_split():
     empty = 0
     for seed in range(100):
@@ -290,13 +282,15 @@ def test_people_with_several_expressions_still_fill_every_split():
 
 @settings(deadline=None, max_examples=50)
 @given(st.integers(0, 999), st.integers(2, 5), st.integers(3, 20))
-def test_a_class_of_three_people_is_in_every_split(seed, classes, people):
+def test_whole_groups_fill_every_split_of_three_people(seed, classes, people):
     g = np.random.default_rng(seed)
     who = g.integers(0, people, 300)
     who[: 3 * classes] = np.arange(3 * classes) // classes
     labels = np.arange(300) % classes
     groups = [f"class {c} person {p}" for c, p in zip(labels, who, strict=True)]
     part = splits.split_by_group(labels, groups, seed)
+    assert len({*zip(groups, part.tolist(), strict=True)}) == len({*groups})
+    assert (part == splits.split_by_group(labels, groups, seed)).all()
     for c in range(classes):
         assert set(part[labels == c]) == {0, 1, 2}
 

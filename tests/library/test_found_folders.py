@@ -5,13 +5,11 @@ import zlib
 from pathlib import Path
 
 import layouts
-import numpy as np
 import pytest
 from layouts import draw, put
-from PIL import Image
 
 from fersep import data
-from fersep.data import BASIC_CLASSES, DataError, images
+from fersep.data import BASIC_CLASSES, DataError
 from fersep.data.cards import PUBLISHED
 
 WORDS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -245,18 +243,3 @@ def test_tables_that_are_no_utf_8_are_read_or_named(tmp_path):
         with pytest.raises(DataError, match="unpack it if it is an archive") as caught:
             found(tmp_path, name)
         assert str(caught.value).isprintable()
-
-
-def test_what_a_viewer_sees_is_what_is_read(tmp_path):
-    hidden = np.zeros((16, 16, 4), dtype=np.uint8)
-    hidden[:, 8:] = (200, 10, 10, 255)
-    hidden[:, :8, 1] = 255  # green, and not to be seen
-    Image.fromarray(hidden).save(tmp_path / "hidden.png")
-    seen = images.read_image(tmp_path / "hidden.png", 16)
-    assert abs(seen[:, 8, 2].astype(int) - 128).max() < 3
-    ramp = np.arange(0, 4096, 16, dtype=np.uint16).reshape(16, 16)
-    Image.fromarray(ramp).save(tmp_path / "twelve.png")
-    seen = images.read_image(tmp_path / "twelve.png", 16)
-    assert np.array_equal(seen[0], ramp >> 4)
-    Image.new("RGB", (1, 1)).save(tmp_path / "dot.png")
-    assert images.read_image(tmp_path / "dot.png", 16) is None
