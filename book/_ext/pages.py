@@ -25,6 +25,8 @@ FOLDS = {
     "hide-output": "Output",
     "hide-cell": "Setup",
 }
+#: What a fold of setup may be tagged with.
+SETUP = {"hide-cell", "parameters"}
 #: Where a section begins: a heading of the second level, with its label if any.
 SECTION = re.compile(r"(?m)^(?=\(\S+\)=\n+## )|(?<!\)=\n)^(?=## )")
 
@@ -105,7 +107,7 @@ def _number_tables(cell: NotebookNode, chapter: Chapter, number: int) -> int:
 def page(chapter: Chapter) -> NotebookNode:
     """Return what Sphinx makes a page from: a run, folds named, checks gathered."""
     notebook = with_outputs(chapter)
-    notebook.cells = _gather_checks(notebook.cells)
+    notebook.cells = _join_setup(_gather_checks(notebook.cells))
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
@@ -117,6 +119,20 @@ def page(chapter: Chapter) -> NotebookNode:
         if not cell.source:
             cell.metadata.setdefault("tags", []).append("remove-input")
     return notebook
+
+
+def _join_setup(cells: list[NotebookNode]) -> list[NotebookNode]:
+    """Make one fold of cells of setup that follow one another."""
+    kept: list[NotebookNode] = []
+    for cell in cells:
+        both = [*kept[-1:], cell]
+        tags = [set(each.metadata.get("tags", [])) for each in both]
+        if len(both) == 2 and all({"hide-cell"} <= t <= SETUP for t in tags):
+            kept[-1].source += f"\n\n\n{cell.source}"
+            kept[-1].outputs += cell.outputs
+        else:
+            kept.append(cell)
+    return kept
 
 
 def _gather_checks(cells: list[NotebookNode]) -> list[NotebookNode]:
@@ -167,17 +183,13 @@ def write_notebooks(root: Path, folder: Path, *, students: bool = False) -> None
             if students and has_tag(cell, "solution"):
                 cell.outputs = []  # sentences do not tell what it finds
         notebook = editions.for_lab(notebook, chapter.source.name, names)
+        checkers: dict[str, str] = {}
         if students:
-            notebook = editions.for_students(notebook)
+            notebook, checkers = editions.for_students(notebook)
+            (folder / "checkers").mkdir(exist_ok=True)
+        for name, code in checkers.items():
+            (folder / name).write_text(code, "utf-8")
         nbformat.write(notebook, folder / chapter.source.name)
-
-
-def finished_site() -> dict[str, str]:
-    """Return what the pages were made from, if the last build came to its end."""
-    try:
-        return dict(json.loads((build_folder() / "site.json").read_text("utf-8")))
-    except (OSError, ValueError):
-        return {}
 
 
 def mark_site(sources: dict[str, str]) -> None:
@@ -188,10 +200,11 @@ def mark_site(sources: dict[str, str]) -> None:
 
 def is_finished(root: Path) -> bool:
     """Tell whether all pages are there and made from what is there now."""
-    made, html = site_sources(root), build_folder() / "html"
+    made, html = json.dumps(site_sources(root)), build_folder() / "html"
     names = [*named_pages(read_yaml(root, "_toc.yml")), "index"]
     there = all((html / f"{name}.html").is_file() for name in names)
-    return there and finished_site() == made
+    mark = build_folder() / "site.json"
+    return there and mark.is_file() and mark.read_text("utf-8") == made
 
 
 def site_sources(root: Path) -> dict[str, str]:

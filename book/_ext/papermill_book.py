@@ -15,50 +15,26 @@ from typing import Any
 import nbformat
 from chapters import BookError, Chapter, chapters, numbered
 from docutils import nodes
-from pages import finished_site, mark_site, page, site_sources, write_notebooks
+from pages import mark_site, page, site_sources, write_notebooks
 from runner import hold_build, run_stale
 from sphinx.application import Sphinx
-from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 
 from fersep.storage import build_folder
 from fersep_book.site import mend_site
 
-#: A change of these may change every page.
-EVERY_PAGE = (
-    *("_config.yml", "_toc.yml", "requirements.lock", "book/_ext"),
-    *(f"book/fersep_book/{name}.py" for name in ("editions", "records", "site")),
-)
-
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the runner to a Sphinx build."""
     app.add_config_value("chapters_reading_records", [], "env")
-    app.connect("config-inited", _buttons)
     app.connect("builder-inited", _run)
-    app.connect("env-get-outdated", _outdated)
-    app.connect("env-updated", _all_again)
+    app.connect("env-get-outdated", _all_pages)
     app.connect("source-read", _hand_over)
     app.connect("doctree-read", _number_equations)
     # Sphinx counts the figures at 500.
     app.connect("env-get-updated", _number_figures, priority=900)
     app.connect("build-finished", _finish)
     return {"parallel_read_safe": False, "parallel_write_safe": True}
-
-
-def _buttons(app: Sphinx, config: Config) -> None:
-    """Offer repository and launch buttons once the book has a public address."""
-    options = config.html_theme_options
-    if options.get("repository_url"):
-        options["use_repository_button"] = True
-        options["use_issues_button"] = True
-        options["launch_buttons"] = {
-            "notebook_interface": "jupyterlab",
-            "binderhub_url": "https://mybinder.org",
-            "colab_url": "https://colab.research.google.com",
-        }
-    else:
-        options.pop("repository_url", None)
 
 
 def _run(app: Sphinx) -> None:
@@ -78,26 +54,13 @@ def _chapters(app: Sphinx) -> dict[str, Chapter]:
     return {chapter.page: chapter for chapter in chapters(Path(app.srcdir))}
 
 
-def _outdated(app: Sphinx, env: BuildEnvironment, *_: set[str]) -> list[str]:
-    """Name the pages with other content than last time: time stamps may lie."""
-    before, now = finished_site(), site_sources(Path(app.srcdir))
-    changed = {name for name, _ in before.items() ^ now.items()}
-    if changed and app.builder.name == "html":
+def _all_pages(app: Sphinx, env: BuildEnvironment, *_: set[str]) -> list[str]:
+    """Make every page: time stamps may lie, and pages show titles of others."""
+    if app.builder.name == "html":
+        now = site_sources(Path(app.srcdir))
         mark_site({})
         app.connect("build-finished", lambda _, error: mark_site({} if error else now))
-    if not before or any(name.startswith(EVERY_PAGE) for name in changed):
-        return sorted(env.found_docs)
-    return [
-        name
-        for name in env.found_docs
-        if changed & {f"run of {name}", f"{name}.md", *env.dependencies[name]}
-        or f"{name}.ipynb" in changed
-    ]
-
-
-def _all_again(app: Sphinx, env: BuildEnvironment) -> list[str]:
-    """Write all pages if one changed: others show its titles and numbers."""
-    return [] if finished_site() else sorted(env.found_docs)
+    return sorted(env.found_docs)
 
 
 def _hand_over(app: Sphinx, docname: str, source: list[str]) -> None:

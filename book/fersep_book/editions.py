@@ -18,6 +18,9 @@ from fersep_book.records import GLUE_PREFIX
 
 FORMULA = re.compile(r"(?s)\$\$(.+?)\$\$(?: \((\S+)\))?")
 BOX = re.compile(r"(?ms)^:::\{admonition\} (.*?)\n(?::class:.*?\n)?(.*?)^:::$")
+ANSWER = re.compile(
+    r"(?s)\n*<details>\s*<summary>(?:Answer|Solution)</summary>.*?</details>"
+)
 HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell", "solution"}
 
 
@@ -136,11 +139,16 @@ def for_lab(notebook: NotebookNode, page: str, names: Names) -> NotebookNode:
     return notebook
 
 
-def for_students(notebook: NotebookNode) -> NotebookNode:
-    """Empty a chapter's solutions: a stub to type into, and one call that judges it."""
+def for_students(notebook: NotebookNode) -> tuple[NotebookNode, dict[str, str]]:
+    """Empty a chapter's solutions: a stub to type into, and one call that judges it.
+
+    The code that judges, which often holds an answer, comes as files, by name.
+    """
     in_exercise = False
+    checkers = {}
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
+            cell.source = ANSWER.sub("", cell.source)
             in_exercise = "**Exercise" in cell.source or (
                 in_exercise and "## " not in cell.source
             )
@@ -151,12 +159,13 @@ def for_students(notebook: NotebookNode) -> NotebookNode:
             cell.source = stub(cell.source)
             cell.metadata.pop("jupyter", None)
             cell.metadata["tags"] = []
-        elif in_exercise and "records.check(" in cell.source:
-            cell.source = without_calls(cell.source, "records.check(")
-            cell.metadata["jupyter"] = {"source_hidden": True}
+        elif in_exercise and "hide-cell" in tags:
+            name = f"checkers/{cell.id}.py"
+            checkers[name] = without_calls(cell.source, "records.check(") + "\n"
+            cell.source = f"%run -i {name}"
     first = "from fersep_book.editions import check"
     notebook.cells.insert(1, new_code_cell(first, id="check-your-answers"))
-    return notebook
+    return notebook, checkers
 
 
 def stub(solution: str) -> str:

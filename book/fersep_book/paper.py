@@ -22,7 +22,7 @@ from bs4 import BeautifulSoup, Tag
 
 from fersep.storage import build_folder, whole_file
 from fersep_book import ROOT
-from fersep_book.site import NAME, mend_site
+from fersep_book.site import NAME, offer_downloads
 
 # Each chapter is a named page of CSS: its title stands at the head of its pages.
 PAGES = """
@@ -180,7 +180,7 @@ def write(kind: str) -> Path:
     """Write the built book as "pdf" or "epub" and let every page link to it."""
     site = build_folder() / "html"
     target = write_pdf(site) if kind == "pdf" else write_epub(site)
-    mend_site(site)
+    offer_downloads(site)
     return Path(os.path.relpath(target))
 
 

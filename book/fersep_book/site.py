@@ -63,13 +63,17 @@ def mend_site(html: Path) -> None:
 
 def mend(html: str) -> str:
     """Return a page with the theme's accessibility faults mended."""
-    html = symbols.plain(html)
     for fault, cure in MENDS:
         html = html.replace(fault, cure)
-    # The page may be one of an earlier build.
-    html = re.sub(r'(?s)<template id="fersep-previews">.*?</template>', "", html)
     # An empty corner of a table heads nothing.
     return re.sub(r'<th class="[^"]*head[^"]*"><p></p></th>', "<td></td>", html)
+
+
+def offer_downloads(html: Path) -> None:
+    """Let every page of a finished site link to the whole books that are there."""
+    for path in html.rglob("*.html"):
+        text = path.read_text("utf-8")
+        path.write_text(with_downloads(text, html, path), "utf-8")
 
 
 def with_downloads(text: str, html: Path, path: Path) -> str:
@@ -90,7 +94,6 @@ def with_downloads(text: str, html: Path, path: Path) -> str:
 
 def described(text: str, tree: BeautifulSoup) -> str:
     """Return a page whose head says what it is about, for searches and for links."""
-    text = re.sub(r"(?s)<!--about-->.*?<!--/about-->", "", text)
     answer = tree.select(".admonition.answer > p:not(.admonition-title)")
     for paragraph in [*answer, *tree.select("article section > p")]:
         words = re.sub(r"\\[()]", "", " ".join(paragraph.get_text().split()))
@@ -108,7 +111,7 @@ def described(text: str, tree: BeautifulSoup) -> str:
         'property="og:image"': "../_static/social.png",
     }
     lines = (f'<meta {key} content="{escape(value)}"/>' for key, value in about.items())
-    return text.replace("</head>", f"<!--about-->{''.join(lines)}<!--/about--></head>")
+    return text.replace("</head>", f"{''.join(lines)}</head>")
 
 
 def previews(path: Path, trees: dict[Path, BeautifulSoup]) -> str:

@@ -19,7 +19,7 @@ from bs4 import BeautifulSoup
 
 #: A numbered formula of a page: its head, label, text and end.
 _FORMULA = re.compile(
-    r'(?s)(<div class="math[^>]* id="equation-([\w-]+)")( data-tex="[^"]*")?>'
+    r'(?s)(<div class="math[^>]* id="equation-([\w-]+)">)'
     r"(.*?)\\\[(.*?)\\\]\s*</div>"
 )
 _LETTER = (
@@ -122,7 +122,7 @@ def explain(
     missing: list[str] = []
 
     def with_notes(formula: re.Match[str]) -> str:
-        head, label, _, number, tex = formula.groups()
+        head, label, number, tex = formula.groups()
         seen: list[Entry] = []
 
         def mark(token: re.Match[str]) -> str:
@@ -140,25 +140,12 @@ def explain(
         marked = html.escape(_TOKEN.sub(mark, html.unescape(tex)), quote=False)
         notes = "".join(_note(entry, values) for entry in seen)
         return (
-            f'{head} data-tex="{html.escape(html.unescape(tex))}">{number}'
-            rf"\[{marked}\]</div>"
+            rf"{head}{number}\[{marked}\]</div>"
             '<details class="fersep-symbols margin">'
             f"<summary>Symbols of {_name(number)}</summary><ul>{notes}</ul></details>"
         )
 
     return _FORMULA.sub(with_notes, page), missing
-
-
-def plain(page: str) -> str:
-    """Return a page as it was before `explain`."""
-    page = re.sub(r'(?s)<details class="fersep-symbols margin">.*?</details>', "", page)
-    return _FORMULA.sub(_without_marks, page)
-
-
-def _without_marks(formula: re.Match[str]) -> str:
-    head, _, kept, number, tex = formula.groups()
-    tex = kept.partition('"')[2][:-1] if kept else tex
-    return rf"{head}>{number}\[{tex}\]</div>"
 
 
 def _name(number: str) -> str:
@@ -196,10 +183,13 @@ def in_code() -> dict[str, tuple[str, str]]:
             continue
         words = ast.get_docstring(node) or ""
         for names, shape in re.findall(
-            r"(?m)^(\w+(?:, \w+)*) : (?:Tensor, )?(\(.*?\)|scalar|float)", words
+            r"(?m)^(\w+(?:, \w+)*) : (?:Tensor, )?(\(.*?\)|scalar)", words
         ):
             for name in names.split(", "):
-                found.setdefault(name, (shape.replace("float", "scalar"), ""))
+                found.setdefault(name, (shape, ""))
+        for each in node.args.args:
+            if each.annotation and ast.unparse(each.annotation) == "float":
+                found.setdefault(each.arg, ("scalar", ""))
         end = node.body[-1]
         if isinstance(end, ast.Return) and re.match(r"Eq\. \d: ", words):
             line = " ".join((ast.get_source_segment(text, end) or "").split())

@@ -85,22 +85,26 @@ def test_a_wrong_answer_is_told(capsys, answer, said):
     assert capsys.readouterr().out.startswith(said)
 
 
+ANSWER = "\n\n<details>\n<summary>Answer</summary>\n\nTwice.\n\n</details>"
+
+
 def test_a_student_gets_a_stub_and_no_ticks():
     judge = "def right_double(f):\n    return f(3) == 6\n\n\n"
     ticked = judge + "records.check('wrong', 'refuses', right_double(abs), False)"
     cells = [
         new_markdown_cell("# 2 · Second"),
-        new_markdown_cell("## Exercises\n\n**Exercise 2.1.** Write `double`."),
-        new_code_cell(ticked),
+        new_markdown_cell("## Exercises\n\n**Exercise 2.1.** Write `double`." + ANSWER),
+        new_code_cell(ticked, id="judge", metadata={"tags": ["hide-cell"]}),
         new_code_cell(SOLUTION, metadata={"tags": ["solution", "hide-cell"]}),
         new_markdown_cell("## What we found"),
         new_code_cell("records.check('last', 'stays', 1, 1)"),
     ]
-    _, first, *_, checker, answer, _, last = editions.for_students(
-        new_notebook(cells=cells)
-    ).cells
+    notebook, checkers = editions.for_students(new_notebook(cells=cells))
+    _, first, exercise, checker, answer, _, last = notebook.cells
     assert first.source == "from fersep_book.editions import check"
-    assert checker.source == judge.strip()
+    assert exercise.source.endswith("Write `double`.")
+    assert checker.source == "%run -i checkers/judge.py"
+    assert checkers == {"checkers/judge.py": judge.strip() + "\n"}
     assert "times * x" not in answer.source
     assert "check(right_double, double)" in answer.source
     assert "records.check" in last.source

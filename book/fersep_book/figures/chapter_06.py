@@ -14,6 +14,49 @@ RULE_LOOKS = {
     "published": (style.RED, "s"),
     "mean": (style.GREEN, "D"),
 }
+#: Colors of the pull and the push.
+FORCES = (style.BLUE, style.RED)
+
+
+def two_forces(
+    features: ArrayLike,
+    labels: ArrayLike,
+    centers: ArrayLike,
+    forces: Mapping[str, tuple[ArrayLike, ArrayLike]],
+) -> parts.Picture:
+    """Pull and push on each center in the plane, under each rule.
+
+    Parameters
+    ----------
+    features : array, (n, 2)
+    labels : array, (n,)
+    centers : array, (s, 2)
+    forces : mapping of rule -> (pulls (s, 2), pushes (s, 2))
+    """
+    points, own, starts = map(np.asarray, (features, labels, centers))
+    figure, panels = parts.row_of_panels(2.9, len(forces))
+    parts.finding(figure, "As printed, the pull is weak beside the push")
+    told = []
+    for axes, (rule, given) in zip(panels, forces.items(), strict=True):
+        lengths = [np.linalg.norm(steps, axis=1) for steps in given]
+        parts.plane(axes, 1.4)
+        parts.circle(axes)
+        for j, (_, color, marker) in enumerate(parts.toy_classes(len(starts))):
+            axes.plot(*points[own == j].T, marker, color=color, ms=4, mew=0, alpha=0.7)
+            parts.center_mark(axes, starts[j], color)
+        for name, steps, color in zip(("pull", "push"), given, FORCES, strict=True):
+            for place, step in zip(starts, parts.as_array(steps), strict=True):
+                tip = place + 0.8 * step / np.max(lengths)
+                parts.arrow(axes, tip, place, color=color, width=1.6, head=9)
+            axes.plot([], [], color=color, lw=1.6, label=name)
+        axes.set_title(rule)
+        told += [f"{rule}: pull {parts.say('{:.3f}', lengths[0])}"]
+        told[-1] += f", push {parts.say('{:.3f}', lengths[1])}"
+    parts.legend_below(figure, 2, panels[0])
+    return figure, (
+        "Three centers on a circle, the features of their classes, and two arrows at "
+        f"each center. {'; '.join(told)}."
+    )
 
 
 def rule_weights(
@@ -23,12 +66,9 @@ def rule_weights(
 ) -> parts.Picture:
     """Pull on a center against its count, and push over pull against other numbers.
 
-    Parameters
-    ----------
-    counts : array, (k,)
-        Samples of the class in the batch.
-    weights : mapping of rule -> largest pull (k,)
-    balances : mapping of a quantity -> (its values (l,), rule -> push over pull (l,))
+    ``weights`` has for each rule the largest pull at each of ``counts``, samples of the
+    class in the batch. ``balances`` has for each quantity its values, and push over
+    pull at each of them for each rule.
     """
     figure, (left, *others) = parts.row_of_panels(3.1, 1 + len(balances))
     parts.finding(figure, "Under the printed rule the push outweighs the pull")
@@ -78,15 +118,9 @@ def rest_by_likeness(
 ) -> parts.Picture:
     """Where the seven centers rest, against how alike the classes are.
 
-    Parameters
-    ----------
-    rhos : sequence of float
-        Cosine of every pair of class means.
-    curves : mapping of rule -> cosines of learned and true center, (rhos, 7)
-    printed : array, (7,)
-        The paper's cosines after the last epoch.
-    table_1 : (low, high)
-        The cosines of class means that Table 1 allows.
+    ``curves`` has for each rule the cosines of learned and true center, (rhos, 7);
+    ``rhos`` are cosines of every pair of class means. ``printed`` (7,) are the paper's
+    after the last epoch, ``table_1`` is the range of ρ that its Table 1 allows.
     """
     figure, panels = parts.row_of_panels(3.1, 1 + len(curves))
     parts.finding(figure, "No rule at rest fits both the last row and Table 1")
