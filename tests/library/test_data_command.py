@@ -152,6 +152,13 @@ def test_a_folder_that_cannot_be_used_has_status_1(made, capsys):
     assert "leaves no test image" in json.loads(out)["problem"]
 
 
+def test_a_build_folder_that_cannot_be_written_is_named(made, capsys, monkeypatch):
+    monkeypatch.setenv("FERSEP_BUILD", "/dev/null/_build")
+    told = refusal(capsys, "check", made.name, made.root)
+    assert "/dev/null/_build" in told
+    assert told.endswith("; name a folder that can be written: FERSEP_BUILD=FOLDER")
+
+
 def test_a_wrong_folder_is_one_sentence(tmp_path, capsys):
     told = refusal(capsys, "check", "raf_db_basic", tmp_path)
     assert "list_patition_label.txt is missing; give" in told
