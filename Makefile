@@ -5,6 +5,9 @@ BIN := .venv/bin
 UV := 0.13.9
 SNAKEMAKE := 9.27.1
 MUTMUT := 3.8.1
+# What Jupyter Book brings, without its old Sphinx
+NEWEST := sphinx myst-nb sphinx-book-theme sphinx-copybutton sphinx-design \
+  sphinx-external-toc sphinx-multitoc-numbering sphinx-togglebutton sphinxcontrib-bibtex
 CORES ?= 2
 PORT ?= 8000
 
@@ -22,7 +25,7 @@ ifneq ($(shell test -w "$$HOME" && echo yes),yes)
 export HOME := $(FERSEP_BUILD)/cache/home
 endif
 
-.PHONY: book test evidence mutants env link browser lab serve student pdf epub lock \
+.PHONY: book test evidence mutants env link browser lab serve student pdf epub sphinx lock \
   clean clean-all help
 # Two targets would share the cores and the chapters.
 .NOTPARALLEL:
@@ -91,6 +94,17 @@ pdf: book browser  ## write the book as one PDF, which every page then offers
 
 epub: book browser  ## write the book as EPUB, which every page then offers
 	@$(BIN)/python -m fersep_book epub
+
+sphinx: book  ## build the pages with the newest Sphinx too, in an environment of its own
+	@set -e; trap 'rm -f conf.py conf.py.old' EXIT; own="$(FERSEP_BUILD)/sphinx/env"; \
+	$(BIN)/uv venv --quiet --allow-existing "$$own"; \
+	grep -Ev '^(jupyter-book|sphinx|sphinx-book-theme)==' requirements.txt | \
+	  $(BIN)/uv pip install --quiet --python "$$own/bin/python" --compile-bytecode -r - $(NEWEST); \
+	$(BIN)/jupyter-book config sphinx . >/dev/null; \
+	sed -i.old "s/'jupyter_book', 'sphinx_comments', //; s/, 'sphinx_jupyterbook_latex'//" conf.py; \
+	PYTHONPATH=book/_ext FERSEP_CHAPTERS=fresh FERSEP_PROFILE=$(PROFILE) \
+	  "$$own/bin/sphinx-build" -q -n -W --keep-going . "$(FERSEP_BUILD)/sphinx/html"; \
+	echo "$(FERSEP_BUILD)/sphinx/html/index.html, by $$("$$own/bin/sphinx-build" --version)"
 
 lock: env  ## compile requirements.lock anew from requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
