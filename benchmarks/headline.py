@@ -2,13 +2,16 @@
 
     python benchmarks/headline.py --out results/gpu/headline
     python benchmarks/headline.py --out results/gpu/headline --part speed-100
+    python benchmarks/headline.py --out results/cpu/training --part width-16 width-32
 
 RAF-DB's size: 12,271 training images, ResNet18 with random weights, batches of 100,
 softmax and separate loss, centers moved at every step. The images are rendered faces;
 no photograph takes part. Each part writes its own file as it ends.
 
 *speed* sets a whole `fit` and epochs of its training beside epochs of a plain
-torchvision loop, in one run. *precision* compares the accuracy of bfloat16 and of
+torchvision loop, in one run. *width* is for a CPU, at 48 pixels: a whole `fit` beside
+the bare network, the same batch again and again, with nothing to feed or to measure.
+*precision* compares the accuracy of bfloat16 and of
 float32, paired by seed. The paper's 31 minutes for 60 epochs are context: it used two
 TITAN Xp and names no resolution.
 """
@@ -36,7 +39,7 @@ from fersep.data import Faces
 from fersep.training import Settings, evaluate, fit, pick_device
 from fersep.training.algorithm import prepare, train_epoch
 from fersep.training.batches import COLOR_MEAN, COLOR_STD, Feed
-from fersep.training.processes import repeatable
+from fersep.training.processes import autocast, repeatable
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,29 @@ def our_epoch(
             batches = feed.draw_epoch(settings.batch_size, generator)
             train_epoch(model, loss, optimizer, batches, settings)
         return len(train)
+
+    return run_epoch
+
+
+def bare_epoch(
+    train: Faces, settings: Settings, where: torch.device
+) -> Callable[[], int]:
+    """Return as many steps of the network alone, always on one batch."""
+    model, _, optimizer, generator = prepare(train, settings, where)
+    feed = Feed(train.images, train.labels, where)
+    with repeatable():
+        x, y = next(iter(feed.draw_epoch(settings.batch_size, generator)))[:2]
+
+    def run_epoch() -> int:
+        model.train()
+        with repeatable():
+            for _ in range(len(train) // settings.batch_size):
+                with autocast(settings.precision, where):
+                    logits = model(x)[1]
+                optimizer.zero_grad()
+                F.cross_entropy(logits.float(), y).backward()
+                optimizer.step()
+        return len(train) // settings.batch_size * settings.batch_size
 
     return run_epoch
 
@@ -180,6 +206,22 @@ def speed(size: int, scale: Scale, where: torch.device) -> dict[str, Any]:
     }
 
 
+def width(wide: int, scale: Scale, where: torch.device) -> dict[str, Any]:
+    """Time a whole `fit` beside the bare network, in both precisions, three times."""
+    small = replace(scale, images=min(scale.images, 4096), timed_epochs=1)
+    train, validation, _ = load_faces(small, 48)
+    rates: dict[str, list[float]] = {}
+    for kind in ("float32", "bfloat16") * 3:
+        settings = Settings(epochs=2, batch_size=64, width=wide, precision=kind)
+        run = fit(train, validation, settings, device=str(where), progress=False)
+        whole = settings.epochs * len(train) / run.seconds
+        bare = time_epochs(bare_epoch(train, settings, where), small, where)
+        print(f"  {kind}: {whole:.0f} of {bare:.0f} images/s", flush=True)
+        for name, value in (("fit", whole), ("bare", bare), ("share", whole / bare)):
+            rates.setdefault(f"{kind}, {name}", []).append(value)
+    return {"width": wide, "image_size": 48, "images per second": rates}
+
+
 def precision(size: int, scale: Scale, where: torch.device) -> dict[str, Any]:
     """Accuracy in bfloat16 and in float32, paired by seed."""
     train, validation, test = load_faces(scale, size)
@@ -207,19 +249,20 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--out", default="results/gpu/headline", help="folder to write")
-    parser.add_argument("--part", nargs="*", help="speed-100, speed-224, precision")
+    parser.add_argument("--part", nargs="*", help="speed-100, precision, width-16, ...")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda")
     parser.add_argument("--tiny", action="store_true", help="try every line, small")
     order = parser.parse_args(arguments)
     scale = TINY if order.tiny else replace(Scale(), workers=os.cpu_count() or 1)
     parts = {f"speed-{size}": partial(speed, size) for size in scale.sizes}
     parts["precision"] = partial(precision, scale.sizes[0])
+    parts |= {f"width-{wide}": partial(width, wide) for wide in (16, 32, 64)}
     if unknown := set(order.part or parts) - set(parts):
         parser.error(
             f"there is no part {unknown.pop()}; choose from {', '.join(parts)}"
         )
     where = pick_device(order.device)
-    for name in order.part or parts:
+    for name in order.part or [each for each in parts if "width" not in each]:
         print(f"{name} on {where}", flush=True)
         whole = {
             "part": name,

@@ -18,12 +18,13 @@ def headline(monkeypatch):
 def test_each_part_leaves_its_file(headline, tmp_path):
     out = tmp_path / "out"
     order = ["--tiny", "--device", "cpu", "--out", str(out)]
-    assert headline.main([*order, "--part", "speed-32", "precision"]) == 0
-    assert {f.name for f in out.iterdir()} == {"speed-32.json", "precision.json"}
-    speed, precision = (
-        json.loads((out / f"{name}.json").read_text(encoding="utf-8"))
-        for name in ("speed-32", "precision")
+    assert headline.main([*order, "--part", "speed-32", "precision", "width-16"]) == 0
+    names = ("speed-32", "precision", "width-16")
+    assert {f.stem for f in out.iterdir()} == set(names)
+    speed, precision, width = (
+        json.loads((out / f"{name}.json").read_text(encoding="utf-8")) for name in names
     )
+    assert len(width["images per second"]["bfloat16, share"]) == 3
     rates = speed["images per second"]
     assert set(rates) >= {"fersep, whole fit", "torchvision", "torchvision, bfloat16"}
     assert min(rates.values()) > 0
