@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -88,10 +89,11 @@ class Photographs:
 
         The search takes seconds for ten thousand images; what it finds is kept.
         """
-        key = Path(self.images.filename).parent.name  # of the pixels and of all code
+        # The folder of the pixels is named by all that they and this code depend on.
+        file = str(cast("np.memmap[Any, Any]", self.images).filename)
         _, groups = storage.cached_array(
             f"{self.name}_groups",
-            [key],
+            [Path(file).parent.name],
             (1,),
             lambda _: join_near_duplicates(self.images, self.who),
         )
