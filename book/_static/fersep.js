@@ -2,7 +2,7 @@
 // edge fades, and the keyboard reaches it.
 const WIDE =
   ".bd-article pre, .bd-article div.math > mjx-container, .bd-article .scroll, " +
-  ".bd-article .fersep-figure";
+  ".bd-article .pst-scrollable-table-container, .bd-article .fersep-figure";
 
 function fit() {
   for (const box of document.querySelectorAll(WIDE)) {

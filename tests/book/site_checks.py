@@ -155,6 +155,8 @@ def browser_faults(browser: Browser, html: Path, page: str) -> list[str]:
     # A formula with unbalanced braces is not even taken for one.
     raw = view.locator(".math:not(:has(mjx-container))").all_inner_texts()
     faults += [f"latex: not typeset: {text[:80]}" for text in raw]
+    silent = view.locator("mjx-container:not(:has(mjx-assistive-mml))").count()
+    faults += [f"silent: {silent} formulas, to a screen reader"] * bool(silent)
     faults += _narrow_faults(view)
     faults += _live_faults(view)
     faults += _axe_faults(view, AXE, "light")

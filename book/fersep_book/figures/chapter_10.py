@@ -21,7 +21,7 @@ def convergence(
     """
     values = parts.as_array(agreement)
     epochs = np.arange(1, len(values) + 1)
-    figure, axes = parts.one_panel(3.2)
+    figure, axes = parts.one_panel(3.0)
     looks = style.class_style(classes)
     for name, curve, (color, marker) in zip(classes, values.T, looks, strict=True):
         look = {"color": color, "ms": 7, "mec": "white", "mew": 0.6}

@@ -59,7 +59,7 @@ def half_widths(widths: ArrayLike, smallest: float) -> parts.Picture:
     by seeds and images. ``smallest`` is the smallest gain that matters, in points.
     """
     pairs, alone, both = parts.as_array(widths).T
-    figure, axes = parts.one_panel(2.7)
+    figure, axes = parts.one_panel(2.3)
     for values, color, name in (
         (alone, style.GRAY, "seeds alone"),
         (both, style.BLUE, "seeds and test images"),
