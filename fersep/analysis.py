@@ -3,13 +3,15 @@
 Features are (n, d), labels (n,) int64 with values 0 .. s - 1, centers (s, d).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from scipy import stats
+from scipy.optimize import brentq
+from scipy.special import stdtrit
 from torch import Tensor
 
 from fersep import equations
@@ -202,9 +204,10 @@ def two_way_interval(
     """Return the mean of paired differences with both noises: seeds and images.
 
     Seeds and test images are two samples; each pair of runs meets each image once. The
-    variance of the mean is that over seeds plus that over images, less that of their
-    interaction, which both hold; at least the larger of the two. Student's t with
-    Satterthwaite's degrees of freedom gives the bounds.
+    variance of the mean is that over seeds, with few degrees of freedom, plus that over
+    images, with many, less that of their interaction, which both hold. The squares of
+    Student's half-widths add up (Graybill and Wang): one factor for the sum, with
+    Satterthwaite's degrees of freedom, would promise too much with few seeds.
 
     Parameters
     ----------
@@ -244,15 +247,35 @@ def two_way_interval(
         freedom = (seeds - 1) * (n - 1)
         of_both += (rest**2).sum() / freedom / (n * seeds) / len(names) ** 2
     of_seeds = by_seed.var(ddof=1) / seeds
-    variance = max(of_seeds + of_images - of_both, of_seeds, of_images)
-    mean, n = float(by_seed.mean()), int(seeds)
-    if variance == 0:
-        return Interval(mean, mean, mean, n, float(mean == null))
-    parts = of_seeds**2 / (seeds - 1) + of_images**2 / (images - len(names))
-    student = stats.t(variance**2 / parts, mean, variance**0.5)
-    low, high = map(float, student.interval(level))
-    p_value = 2 * float(student.sf(mean + abs(mean - null)))
-    return Interval(mean, low, high, n, p_value)
+    of_rest = max(of_images - of_both, 0.0)
+
+    def half(chance: float) -> float:
+        s, i = stdtrit([seeds - 1, images - len(names)], chance / 2) ** 2
+        return float(max(s * of_seeds + i * of_rest, i * of_images)) ** 0.5
+
+    return interval_from(half, float(by_seed.mean()), seeds, level=level, null=null)
+
+
+def interval_from(
+    half: Callable[[float], float],
+    mean: float,
+    n: int,
+    *,
+    level: float = 0.95,
+    null: float = 0.0,
+) -> Interval:
+    """Return an interval whose half-width is known for each chance to miss the truth.
+
+    The p-value of ``null`` is the chance at which the interval just reaches it.
+    """
+    reach, gap = half(1 - level), abs(mean - null)
+    if reach == 0:
+        p_value = float(gap == 0)
+    elif half(1e-90) <= gap:
+        p_value = 0.0
+    else:
+        p_value = float(np.exp(brentq(lambda p: half(np.exp(p)) - gap, -207, 0)))
+    return Interval(mean, mean - reach, mean + reach, n, p_value)
 
 
 def adjust_p_values(p_values: Sequence[float]) -> list[float]:

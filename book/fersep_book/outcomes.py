@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import stats
+from scipy.special import stdtrit
 from torch import Tensor
 
 from fersep import analysis, equations
@@ -116,12 +117,12 @@ def _change_on_images(
     if seeds == 1 or not of_images:
         return analysis.mean_interval(values, null)
     of_seeds = np.var(values, ddof=1) / seeds
-    variance = of_seeds + of_images
-    freedom = variance**2 / (of_seeds**2 / (seeds - 1) + of_images**2 / (images - 1))
-    student = stats.t(freedom, np.mean(values), variance**0.5)
-    mean, (low, high) = float(student.mean()), map(float, student.interval(0.95))
-    p_value = 2 * float(student.sf(mean + abs(mean - null)))
-    return Interval(mean, low, high, seeds, p_value)
+
+    def half(chance: float) -> float:
+        s, i = stdtrit([seeds - 1, images - 1], chance / 2) ** 2
+        return float(s * of_seeds + i * of_images) ** 0.5
+
+    return analysis.interval_from(half, float(np.mean(values)), seeds, null=null)
 
 
 def cosines_by_image(run: Recording) -> Array:

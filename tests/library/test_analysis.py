@@ -164,7 +164,7 @@ def cross(rng, seeds, images, of_seeds, of_images):
 
 @pytest.mark.parametrize(
     ("seeds", "images", "of_seeds", "of_images"),
-    [(10, 400, 0.02, 0.0), (10, 400, 0.0, 0.2), (4, 300, 0.03, 0.15)],
+    [(10, 400, 0.02, 0.0), (10, 400, 0.0, 0.2), (3, 300, 0.15, 0.05)],
 )
 def test_two_way_intervals_cover_the_truth(seeds, images, of_seeds, of_images):
     rng = np.random.default_rng(0)
@@ -177,7 +177,7 @@ def test_two_way_intervals_cover_the_truth(seeds, images, of_seeds, of_images):
             for _ in range(400)
         ]
         covered = np.mean([each.low <= 0.02 <= each.high for each in found])
-        assert 0.925 <= covered <= 0.995
+        assert 0.93 <= covered <= 0.995
         assert np.mean([each.mean for each in found]) == pytest.approx(0.02, abs=0.004)
 
 
