@@ -192,7 +192,7 @@ def survey(name: str, root: str | Path | None, image_size: int = 48) -> Photogra
     if not root:
         raise DataError(
             f"{name} needs root, the folder that holds its files: -p root FOLDER in a "
-            "chapter, --root FOLDER in a command"
+            "notebook, --root FOLDER in a command"
         )
     folder = Path(root).expanduser()
     if not folder.is_dir():
