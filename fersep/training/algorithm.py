@@ -221,7 +221,7 @@ def measure_epoch(
 
 
 def evaluate(
-    model: ExpressionNet, images: Tensor, batch_size: int = 500
+    model: ExpressionNet, images: Tensor, batch_size: int = 128
 ) -> tuple[Tensor, Tensor]:
     """Return features (n, d) and logits (n, s) of uint8 images, on the CPU.
 
@@ -233,7 +233,7 @@ def evaluate(
 
 @torch.no_grad()
 def _predict(
-    model: ExpressionNet, images: Tensor, batch_size: int = 500
+    model: ExpressionNet, images: Tensor, batch_size: int = 128
 ) -> tuple[Tensor, Tensor]:
     """As `evaluate`, but leave both where the model is."""
     where = next(model.parameters()).device
@@ -270,7 +270,7 @@ def prepare(
         lr=settings.lr,
         momentum=settings.momentum,
         weight_decay=settings.weight_decay,
-        fused=where.type == "cuda" or None,
+        fused=where.type in ("cuda", "cpu") or None,
     )
     return model, loss, optimizer, generator
 
