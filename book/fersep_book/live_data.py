@@ -172,7 +172,10 @@ def _of_each_run(found: Experiment, claim: Claim, arms: list[str]) -> dict[str, 
         for s in found.seeds
     ]
     values = {a: [measure(one, a, 0.0).mean for one in singles] for a in arms}
-    return {"kind": "seeds", "values": values}
+    if (by_image := outcomes.BY_IMAGE.get(claim.outcome)) is None:
+        return {"kind": "seeds", "values": values}
+    noise = {a: [outcomes.image_noise(found, a, by_image)] for a in arms}
+    return {"kind": "seeds", "values": values, "noise": noise}
 
 
 def _stops(found: Experiment, claim: Claim, arms: list[str]) -> dict[str, Any]:

@@ -107,22 +107,31 @@ def _change_on_images(
     the interval is rather too wide than too narrow.
     """
     values = changes(found, arm, what)
-    apart = [
-        by_image(new) - by_image(old)
-        for new, old in zip(found.of(arm), found.of(BASE), strict=True)
-        if "test_features" in new.arrays
-    ]
-    seeds, images = len(values), len(found.of(arm)[0].labels)
-    of_images = np.mean([each.var() for each in apart] or [0]) / images
+    of_images, images = image_noise(found, arm, by_image)
+    seeds = len(values)
     if seeds == 1 or not of_images:
         return analysis.mean_interval(values, null)
     of_seeds = np.var(values, ddof=1) / seeds
 
     def half(chance: float) -> float:
-        s, i = stdtrit([seeds - 1, images - 1], chance / 2) ** 2
+        s, i = stdtrit([seeds - 1, images], chance / 2) ** 2
         return float(s * of_seeds + i * of_images) ** 0.5
 
     return analysis.interval_from(half, float(np.mean(values)), seeds, null=null)
+
+
+def image_noise(found: Experiment, arm: str, by_image: Numbers) -> tuple[float, int]:
+    """Variance by test images of a change of an arm, and its degrees of freedom.
+
+    Zero where no run keeps features.
+    """
+    apart = [
+        by_image(new) - by_image(old)
+        for new, old in zip(found.of(arm), found.of(BASE), strict=True)
+        if "test_features" in new.arrays
+    ]
+    images = len(found.of(arm)[0].labels)
+    return float(np.mean([each.var() for each in apart] or [0])) / images, images - 1
 
 
 def cosines_by_image(run: Recording) -> Array:
@@ -198,7 +207,7 @@ CHANGES: dict[str, Number] = {
     "change of neighbor purity": lambda run: float(run.arrays["test_purity"]),
 }
 #: Those that hang on the test images -> what each image adds to the number.
-_BY_IMAGE = {
+BY_IMAGE = {
     "change of intra-class similarity": cosines_by_image,
     "change of neighbor purity": purity_by_image,
 }
@@ -206,7 +215,7 @@ _BY_IMAGE = {
 #: Outcome -> how an arm of an experiment is measured.
 OUTCOMES: dict[str, Measure] = {
     **{name: partial(_change, what) for name, what in CHANGES.items()},
-    **{n: partial(_change_on_images, CHANGES[n], by) for n, by in _BY_IMAGE.items()},
+    **{n: partial(_change_on_images, CHANGES[n], by) for n, by in BY_IMAGE.items()},
     "gain in accuracy": lambda found, arm, null: found.gain(arm, BASE, null=null),
     "gain in mean-class accuracy": lambda found, arm, null: found.gain(
         arm, BASE, by_class=True, null=null

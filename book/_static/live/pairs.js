@@ -22,12 +22,12 @@
     const once = (draw) => {
       const [common, own] = [Math.sqrt(state.r), Math.sqrt(1 - state.r)];
       const losses = [1, 2].map((k) => draw.slice(0, state.n).map((luck) => sd * (common * luck[0] + own * luck[k])));
-      const apart = losses.map(S.ofSeeds);
+      const apart = losses.map((values) => S.ofSeeds(values));
       const paired = S.ofSeeds(losses[1].map((v, s) => v - losses[0][s]));
       const mean = paired.mean + state.gain;
-      const strangers = Math.hypot(...apart.map(({ error }) => error));
+      const strangers = apart.reduce((all, { parts }) => all + parts[0][0], 0);
       return [
-        S.interval({ mean, error: strangers, freedom: 2 * state.n - 2 }),
+        S.interval({ mean, parts: [[strangers, 2 * state.n - 2]] }),
         S.interval({ ...paired, mean }),
       ];
     };

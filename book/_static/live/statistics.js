@@ -37,36 +37,66 @@ globalThis.liveStatistics = (() => {
     return front * (value - 1);
   }
 
-  // An estimate: its mean, standard error and degrees of freedom.
-  // Two-sided chance of a mean at least as far from `value`, were that the true one.
-  function pValue({ mean, error, freedom, exact }, value) {
-    if (exact !== undefined) return exact;
-    if (error === 0) return mean === value ? 1 : 0;
-    const t = (mean - value) / error;
-    return incompleteBeta(freedom / (freedom + t * t), freedom / 2, 0.5);
-  }
-  // How many standard errors an interval reaches; each answer is kept.
-  const reaches = {};
-  function reach(freedom, level) {
-    const rest = (t) => pValue({ mean: t, error: 1, freedom }, 0) - (1 - level);
-    let [low, high] = [0, 1];
-    while (rest(high) > 0 && high < 1e9) high *= 2;
-    for (let k = 0; k < 80; k++) {
-      const half = (low + high) / 2;
-      if (rest(half) > 0) low = half;
-      else high = half;
+  // An estimate: its mean, and the parts of its noise as pairs of a variance and its
+  // degrees of freedom; with at least the noise of other such pairs.
+  const chanceOf = (t, freedom) =>
+    incompleteBeta(freedom / (freedom + t * t), freedom / 2, 0.5);
+  const density = (t, freedom) =>
+    Math.exp(logGamma((freedom + 1) / 2) - logGamma(freedom / 2) -
+      ((freedom + 1) / 2) * Math.log1p((t * t) / freedom)) / Math.sqrt(freedom * Math.PI);
+  // How many standard errors an interval reaches that misses the truth with a chance:
+  // Newton's steps on logarithms.
+  function reach(freedom, chance) {
+    let log = 0;
+    for (let k = 0; k < 60; k++) {
+      const t = Math.exp(log);
+      const p = chanceOf(t, freedom);
+      const step = (Math.log(p / chance) * p) / (2 * t * density(t, freedom));
+      log += Math.max(-1, Math.min(1, step));
+      if (Math.abs(step) < 1e-12) break;
     }
-    return high;
+    return Math.exp(log);
   }
-  function interval({ mean, error, freedom }, level = 0.95) {
-    const half = error && error * (reaches[[freedom, level]] ??= reach(freedom, level));
-    return [mean - half, mean + half];
+  function half({ parts, least = [] }, chance) {
+    const square = (pairs) =>
+      sum(pairs.map(([v, freedom]) => v && v * reach(freedom, chance) ** 2));
+    return Math.sqrt(Math.max(square(parts), square(least)));
   }
-  function ofSeeds(values) {
+  // Logarithms of chances, close where they are large.
+  const CHANCES = Array.from({ length: 65 }, (_, j) => -207 * ((64 - j) / 64) ** 3);
+  // Two-sided chance of a mean at least as far from `value`, were that the true one.
+  function pValue(estimate, value) {
+    const { mean, parts, least, exact } = estimate;
+    if (exact !== undefined) return exact;
+    const gap = Math.abs(mean - value);
+    if (half(estimate, 0.5) === 0) return gap === 0 ? 1 : 0;
+    if (parts.length === 1 && !least)
+      return chanceOf(gap / Math.sqrt(parts[0][0]), parts[0][1]);
+    const table = (estimate.table ??= CHANCES.map((q) => half(estimate, Math.exp(q))));
+    const place = table.findIndex((reached) => reached <= gap);
+    if (place < 1) return place === 0 ? 0 : 1;
+    let [low, high] = [CHANCES[place - 1], CHANCES[place]];
+    let [above, below] = [table[place - 1] - gap, table[place] - gap];
+    for (let k = 0; k < 60 && high - low > 1e-14; k++) {  // regula falsi, Illinois
+      const middle = high - (below * (high - low)) / (below - above);
+      const rest = half(estimate, Math.exp(middle)) - gap;
+      if (Math.abs(rest) < 1e-14 * gap) return Math.exp(middle);
+      if (rest > 0) [low, above, below] = [middle, rest, below / 2];
+      else [high, below, above] = [middle, rest, above / 2];
+    }
+    return Math.exp(high);
+  }
+  function interval(estimate, level = 0.95) {
+    const reached = half(estimate, 1 - level);
+    return [estimate.mean - reached, estimate.mean + reached];
+  }
+  const error = ({ parts }) => Math.sqrt(sum(parts.map(([v]) => v)));
+  // Values of seeds; where test images decide too, with the noise of these.
+  function ofSeeds(values, ofImages = []) {
     const n = values.length;
     const spread = Math.max(...values) - Math.min(...values);
     const equal = spread <= 1e-12 * Math.max(...values.map(Math.abs));
-    return { mean: mean(values), error: equal ? 0 : Math.sqrt(variance(values) / n), freedom: n - 1 };
+    return { mean: mean(values), parts: [[equal ? 0 : variance(values) / n, n - 1], ...ofImages] };
   }
 
   // Seeds and images are two samples: rows of values, one for each seed.
@@ -79,9 +109,8 @@ globalThis.liveStatistics = (() => {
       sum(row.map((v, i) => (v - byImage[i] - bySeed[s] + middle) ** 2))));
     const ofBoth = rest / ((seeds - 1) * (images - 1)) / (images * seeds);
     const [ofSeed, ofImage] = [variance(bySeed) / seeds, variance(byImage) / images];
-    const all = Math.max(ofSeed + ofImage - ofBoth, ofSeed, ofImage);
-    const freedom = all ** 2 / (ofSeed ** 2 / (seeds - 1) + ofImage ** 2 / (images - 1));
-    return { mean: middle, error: Math.sqrt(all), freedom };
+    const parts = [[ofSeed, seeds - 1], [Math.max(ofImage - ofBoth, 0), images - 1]];
+    return { mean: middle, parts, least: [[ofImage, images - 1]] };
   }
 
   // Spearman's correlation over classes; its chance counts all orders of the classes.
@@ -97,11 +126,11 @@ globalThis.liveStatistics = (() => {
     const { dot } = globalThis.separateLoss;
     const [a, b] = [ranks(values), ranks(counts)];
     const scale = Math.sqrt(dot(a, a) * dot(b, b));
-    if (scale === 0) return { mean: 0, error: 0, exact: 1 };
+    if (scale === 0) return { mean: 0, parts: [], exact: 1 };
     const found = dot(a, b) / scale;
     const all = orders(a);
     const as = all.filter((order) => Math.abs(dot(order, b) / scale) >= Math.abs(found) - 1e-12);
-    return { mean: found, error: 0, exact: as.length / all.length };
+    return { mean: found, parts: [], exact: as.length / all.length };
   }
 
   function holm(chances) {
@@ -115,5 +144,5 @@ globalThis.liveStatistics = (() => {
     return adjusted;
   }
 
-  return { pValue, interval, ofSeeds, ofSeedsAndImages, ofOrder, holm };
+  return { pValue, interval, error, ofSeeds, ofSeedsAndImages, ofOrder, holm };
 })();

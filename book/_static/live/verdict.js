@@ -26,7 +26,7 @@
         return S.ofSeedsAndImages(kept.map((s) =>
           Array.from(hits[arm][s], (v, i) => v - hits.softmax[s][i])));
       const values = kept.map((s) => claim.values[arm][s]);
-      if (claim.kind === "seeds") return S.ofSeeds(values);
+      if (claim.kind === "seeds") return S.ofSeeds(values, claim.noise?.[arm]);
       const means = values[0].map((_, j) => values.reduce((sum, row) => sum + row[j], 0) / kept.length);
       return S.ofOrder(means, counts);
     };
@@ -58,7 +58,7 @@
       };
       const arms = measure(how)[k];
       let strict = sign * Math.min(...arms.map(({ mean }) => sign * mean));
-      let easy = strict - sign * (1e-3 + 1e3 * Math.max(...arms.map(({ error }) => error)));
+      let easy = strict - sign * (1e-3 + 1e3 * Math.max(...arms.map(S.error)));
       if (!holds(easy)) return null;
       for (let t = 0; t < 40; t++) {
         const middle = (strict + easy) / 2;
