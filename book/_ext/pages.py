@@ -11,6 +11,7 @@ import nbformat
 from chapters import BookError, Chapter, chapters, has_tag, numbered, read_yaml
 from chapters import pages as named_pages
 from nbformat import NotebookNode
+from nbformat.sign import NotebookNotary
 from nbformat.v4 import new_markdown_cell
 
 from fersep.storage import build_folder, whole_file
@@ -190,6 +191,8 @@ def write_notebooks(root: Path, folder: Path, *, students: bool = False) -> None
         for name, code in checkers.items():
             (folder / name).write_text(code, "utf-8")
         nbformat.write(notebook, folder / chapter.source.name)
+        # Or JupyterLab shows no SVG before the cells have run here.
+        NotebookNotary().sign(notebook)
 
 
 def mark_site(sources: dict[str, str]) -> None:
