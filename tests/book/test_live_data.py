@@ -80,13 +80,11 @@ def random_state(rng) -> dict:
 
 def open_live(browser, name, data, change=("", "")):
     """Open a figure, with one text of its scripts changed."""
-    shown = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FERSEP_STATIC", "0")
-        patch.setattr("IPython.display.display", shown.append)
-        live.show(name, (Figure(figsize=(2, 1)), "A still picture."), data)
+    still = Figure(figsize=(2, 1)), "A still picture."
+    widget = live.widget(name, still, data)
+    page = f"{widget.page}<script>{widget.scripts}</script>"
     view = browser.new_page()
-    view.set_content(shown[0].data.replace(*change))
+    view.set_content(page.replace(*change))
     return view
 
 
