@@ -82,7 +82,8 @@ def open_live(browser, name, data, change=("", "")):
     """Open a figure, with one text of its scripts changed."""
     still = Figure(figsize=(2, 1)), "A still picture."
     widget = live.widget(name, still, data)
-    page = f"{widget.page}<script>{widget.scripts}</script>"
+    look = (live.STATIC / "live.css").read_text("utf-8")
+    page = f"<style>{look}</style>{widget.page}<script>{widget.scripts}</script>"
     view = browser.new_page()
     view.set_content(page.replace(*change))
     return view
