@@ -1,4 +1,4 @@
-"""Runs stale chapters through papermill, one kernel at a time, and keeps good runs."""
+"""Runs stale chapters through papermill, and keeps good runs."""
 
 import json
 import os
@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,10 @@ from fersep_book import records
 
 #: Seconds that a chapter may take.
 WALL_CLOCK = {"smoke": 600, "cpu": 7200, "gpu": 86400}
+#: Chapters that run at one time; larger scales want the whole machine for each.
+SIDE_BY_SIDE = {"smoke": 2, "cpu": 1, "gpu": 1}
+#: Marks of the chapters that run now.
+_running: set[str] = set()
 
 
 def hold_build() -> AbstractContextManager[Any]:
@@ -58,22 +63,35 @@ def run_stale(root: Path, names: Sequence[str] = (), force: bool = False) -> Non
     if unknown:
         raise BookError(f"There is no chapter {sorted(unknown)[0]!r} in _toc.yml.")
     restore_records(all_chapters)
-    failures: list[str] = []
-    for chapter in all_chapters:
-        if names and chapter.name not in names:
-            continue
-        if chapter.reads_records and failures:
-            print(f"{chapter.name:24} left out: it reads the records of the others")
-            continue
+
+    def run(chapter: Chapter) -> str:
+        """Run a chapter, if it is stale; return what is wrong with it, or nothing."""
         try:
             run_if_stale(chapter, parameters.get(chapter.name, {}), limit, force)
         except SyntaxError as error:
             place = str(error.filename).removeprefix(f"{root}/")
-            failures.append(f"{place}, line {error.lineno}: {error.msg}.")
+            return f"{place}, line {error.lineno}: {error.msg}."
         except BookError as error:
-            failures.append(str(error))
-    if failures:
-        raise BookError("\n".join(dict.fromkeys(failures)))
+            return str(error)
+        return ""
+
+    wanted = [each for each in all_chapters if not names or each.name in names]
+    first = [chapter for chapter in wanted if not chapter.reads_records]
+    with ThreadPoolExecutor(SIDE_BY_SIDE[chosen_profile()]) as pool:
+        try:
+            failures = [*pool.map(run, first)]
+        except BaseException:  # the threads wait for what they have started
+            pool.shutdown(wait=False, cancel_futures=True)
+            for mark in [*_running]:
+                _end_family(mark)
+            raise
+    for chapter in wanted:
+        if chapter.reads_records and any(failures):
+            print(f"{chapter.name:24} left out: it reads the records of the others")
+        elif chapter.reads_records:
+            failures.append(run(chapter))
+    if any(failures):
+        raise BookError("\n".join(dict.fromkeys(filter(None, failures))))
 
 
 def _time_limit() -> int:
@@ -110,14 +128,14 @@ def run_if_stale(
     kept = read_run(chapter.executed)
     if kept and kept.metadata.get("fersep", {}).get("key") == key and not force:
         return
-    print(f"{chapter.name:24} ", end="", flush=True)
     start = time.monotonic()
     outcome = "failed after"
     try:
         run_chapter(chapter, parameters, key, limit)
         outcome = "ran in"
     finally:
-        print(f"{outcome} {time.monotonic() - start:.0f} s", flush=True)
+        seconds = time.monotonic() - start
+        print(f"{chapter.name:24} {outcome} {seconds:.0f} s", flush=True)
 
 
 def run_chapter(
@@ -170,7 +188,7 @@ def faults(chapter: Chapter) -> str:
 
 def _papermill(chapter: Chapter, parameters: dict[str, Any], limit: int) -> str:
     """Run papermill in a process of its own; return what went wrong, or nothing."""
-    mark = uuid4().hex
+    mark, side_by_side = uuid4().hex, SIDE_BY_SIDE[chosen_profile()]
     order = [str(chapter.source), str(chapter.failed), json.dumps(parameters)]
     with (
         tempfile.TemporaryDirectory(
@@ -184,6 +202,7 @@ def _papermill(chapter: Chapter, parameters: dict[str, Any], limit: int) -> str:
             cwd=chapter.root,
             env={
                 "OMP_WAIT_POLICY": "PASSIVE",  # kernels that spin steal shared cores
+                "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // side_by_side)),
                 **os.environ,
                 "FERSEP_STATIC": "1",
                 "FERSEP_PROFILE": chosen_profile(),
@@ -195,12 +214,14 @@ def _papermill(chapter: Chapter, parameters: dict[str, Any], limit: int) -> str:
             stdout=said,
             stderr=subprocess.DEVNULL,
         )
+        _running.add(mark)
         try:
             process.wait(limit)
         except subprocess.TimeoutExpired:
             return f"it took longer than {limit} s; set FERSEP_TIMEOUT to allow more."
         finally:
             _end_family(mark)
+            _running.remove(mark)
         said.seek(0)
         answer = said.read()
     ended = f"papermill ended with status {process.returncode}."

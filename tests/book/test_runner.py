@@ -15,7 +15,8 @@ pytestmark = pytest.mark.chapters
 
 def ran(done: subprocess.CompletedProcess) -> list[str]:
     """Return the chapters that a command ran."""
-    return [line.split()[0] for line in done.stdout.splitlines() if " ran in " in line]
+    lines = done.stdout.splitlines()
+    return sorted(line.split()[0] for line in lines if " ran in " in line)
 
 
 def test_every_chapter_ran_and_sources_stay_without_outputs(clean):
