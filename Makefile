@@ -102,7 +102,7 @@ sphinx: book  ## build the pages with the newest Sphinx too, in an environment o
 	  $(BIN)/uv pip install --quiet --python "$$own/bin/python" --compile-bytecode -r - $(NEWEST); \
 	$(BIN)/jupyter-book config sphinx . >/dev/null; \
 	sed -i.old "s/'jupyter_book', 'sphinx_comments', //; s/, 'sphinx_jupyterbook_latex'//" conf.py; \
-	PYTHONPATH=book/_ext FERSEP_CHAPTERS=fresh FERSEP_PROFILE=$(PROFILE) \
+	PYTHONPATH=.:book:book/_ext FERSEP_CHAPTERS=fresh FERSEP_PROFILE=$(PROFILE) \
 	  "$$own/bin/sphinx-build" -q -n -W --keep-going . "$(FERSEP_BUILD)/sphinx/html"; \
 	echo "$(FERSEP_BUILD)/sphinx/html/index.html, by $$("$$own/bin/sphinx-build" --version)"
 
