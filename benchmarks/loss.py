@@ -113,14 +113,15 @@ def by_formulas(centers: Tensor) -> Step:
 
 class _Pairs(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x: Tensor, step: Step, y: Tensor) -> Tensor:
-        value, gradient, _ = step(x, y)
+    def forward(ctx, x: Tensor, y: Tensor, formulas: Step, moved: list[Tensor]):
+        value, gradient, centers = formulas(x, y)
         ctx.save_for_backward(gradient)
+        moved.append(centers)
         return value
 
     @staticmethod
-    def backward(ctx, out: Tensor) -> tuple[Tensor, None, None]:
-        return out * ctx.saved_tensors[0], None, None
+    def backward(ctx, out: Tensor) -> tuple[Tensor, None, None, None]:
+        return out * ctx.saved_tensors[0], None, None, None
 
 
 def by_pairs(centers: Tensor) -> Step:
@@ -129,13 +130,7 @@ def by_pairs(centers: Tensor) -> Step:
 
     def step(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         moved: list[Tensor] = []
-
-        def kept(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            found = formulas(x, y)
-            moved.append(found[2])
-            return found
-
-        value = _Pairs.apply(x, kept, y)
+        value = _Pairs.apply(x, y, formulas, moved)
         (gradient,) = torch.autograd.grad(value, x)
         return value, gradient, moved[0]
 
