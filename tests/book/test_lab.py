@@ -51,7 +51,7 @@ def test_chapter_reads_in_jupyterlab_as_on_the_page(lab, browser):
     view = browser.new_page(viewport={"width": 1280, "height": 2000})
     view.goto(f"{lab}/lab/tree/02_second.ipynb")
     view.wait_for_selector(".jp-Notebook mjx-container >> nth=1", timeout=120_000)
-    expect(view.locator(".jp-Notebook .jp-Placeholder")).to_have_count(1)  # cells come one by one
+    expect(view.locator(".jp-Notebook .jp-Placeholder")).to_have_count(1)
     text = view.locator(".jp-Notebook").inner_text()
     assert "2 · Second" in text
     for raw in ("{eq}", "{doc}", "{ref}", "(chapter-second)=", "$$", "\\tag"):
