@@ -57,34 +57,22 @@ globalThis.liveStatistics = (() => {
     }
     return Math.exp(log);
   }
-  function half({ parts, least = [] }, chance) {
-    const square = (pairs) =>
-      sum(pairs.map(([v, freedom]) => v && v * reach(freedom, chance) ** 2));
-    return Math.sqrt(Math.max(square(parts), square(least)));
+  // Half the width of the interval that misses the truth with a chance of level / tests.
+  function half(estimate, level, tests = 1) {
+    const known = ((estimate.halves ??= {})[level] ??= []);
+    const square = (pairs = []) =>
+      sum(pairs.map(([v, freedom]) => v && v * reach(freedom, level / tests) ** 2));
+    return (known[tests] ??= Math.sqrt(Math.max(square(estimate.parts), square(estimate.least))));
   }
-  // Logarithms of chances, close where they are large.
-  const CHANCES = Array.from({ length: 65 }, (_, j) => -207 * ((64 - j) / 64) ** 3);
-  // Two-sided chance of a mean at least as far from `value`, were that the true one.
-  function pValue(estimate, value) {
-    const { mean, parts, least, exact } = estimate;
-    if (exact !== undefined) return exact;
-    const gap = Math.abs(mean - value);
-    if (half(estimate, 0.5) === 0) return gap === 0 ? 1 : 0;
-    if (parts.length === 1 && !least)
-      return chanceOf(gap / Math.sqrt(parts[0][0]), parts[0][1]);
-    const table = (estimate.table ??= CHANCES.map((q) => half(estimate, Math.exp(q))));
-    const place = table.findIndex((reached) => reached <= gap);
-    if (place < 1) return place === 0 ? 0 : 1;
-    let [low, high] = [CHANCES[place - 1], CHANCES[place]];
-    let [above, below] = [table[place - 1] - gap, table[place] - gap];
-    for (let k = 0; k < 60 && high - low > 1e-14; k++) {  // regula falsi, Illinois
-      const middle = high - (below * (high - low)) / (below - above);
-      const rest = half(estimate, Math.exp(middle)) - gap;
-      if (Math.abs(rest) < 1e-14 * gap) return Math.exp(middle);
-      if (rest > 0) [low, above, below] = [middle, rest, below / 2];
-      else [high, below, above] = [middle, rest, above / 2];
-    }
-    return Math.exp(high);
+  // Of how many tests, `most` at the most, this one could be and share their level evenly,
+  // and still find the mean off `value`: the number of them that its p-value bears.
+  function strength(estimate, value, level, most) {
+    const { mean, exact } = estimate;
+    const found = (tests) => exact === undefined
+      ? Math.abs(mean - value) > half(estimate, level, tests) : exact < level / tests;
+    let tests = 0;
+    while (tests < most && found(tests + 1)) tests++;
+    return tests;
   }
   function interval(estimate, level = 0.95) {
     const reached = half(estimate, 1 - level);
@@ -133,16 +121,14 @@ globalThis.liveStatistics = (() => {
     return { mean: found, parts: [], exact: as.length / all.length };
   }
 
-  function holm(chances) {
-    const order = chances.map((_, k) => k).sort((a, b) => chances[a] - chances[b]);
-    const adjusted = [];
-    let least = 0;
-    order.forEach((k, rank) => {
-      least = Math.max(least, (chances.length - rank) * chances[k]);
-      adjusted[k] = Math.min(least, 1);
-    });
-    return adjusted;
+  // Which tests find something, by Holm's rule: the strongest of m must bear m tests, the
+  // next m − 1, and so on until one fails.
+  function holm(strengths) {
+    const order = strengths.map((_, k) => k).sort((a, b) => strengths[b] - strengths[a]);
+    const found = strengths.map(() => false);
+    order.every((k, rank) => (found[k] = strengths[k] >= strengths.length - rank));
+    return found;
   }
 
-  return { pValue, interval, error, ofSeeds, ofSeedsAndImages, ofOrder, holm };
+  return { strength, interval, error, ofSeeds, ofSeedsAndImages, ofOrder, holm };
 })();

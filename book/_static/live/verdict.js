@@ -38,23 +38,25 @@
       const asked = rule === "all" ? names : [rule];
       return (measured = claims.map((claim) => asked.map((arm) => estimate(claim, arm, kept))));
     };
-    const chancesOf = (how, k) => measure(how)[k].map((arm) => S.pValue(arm, how.margin[k]));
+    const strengthsOf = (how, k) => measure(how)[k].map((arm) =>
+      S.strength(arm, how.margin[k], how.level, how.holm === "holm" ? measure(how).flat().length : 1));
     // The words of each claim's arms, under a state.
-    const words = (how, chances = claims.map((_, k) => chancesOf(how, k))) => {
-      const adjusted = how.holm === "holm" ? S.holm(chances.flat()) : chances.flat();
+    const words = (how, strengths = claims.map((_, k) => strengthsOf(how, k))) => {
+      const every = strengths.flat();
+      const found = how.holm === "holm" ? S.holm(every) : every.map((tests) => tests > 0);
       let next = 0;
       return measure(how).map((arms, k) => arms.map(({ mean }) => {
-        if (!(adjusted[next++] < how.level)) return "undecided";
+        if (!found[next++]) return "undecided";
         return mean > how.margin[k] === (claims[k].direction === "above") ? "holds" : "fails";
       }));
     };
     const join = (said) => (new Set(said).size === 1 ? said[0] : "depends");
     // The margin up to which a claim holds while the others stay; null if at none.
-    const breaking = (how, k, chances) => {
+    const breaking = (how, k, strengths) => {
       const sign = claims[k].direction === "above" ? 1 : -1;
       const holds = (margin) => {
         const other = { ...how, margin: how.margin.with(k, margin) };
-        return join(words(other, chances.with(k, chancesOf(other, k)))[k]) === "holds";
+        return join(words(other, strengths.with(k, strengthsOf(other, k)))[k]) === "holds";
       };
       const arms = measure(how)[k];
       let strict = sign * Math.min(...arms.map(({ mean }) => sign * mean));
@@ -69,12 +71,12 @@
     };
     stage.measure = measure;
     stage.judge = (how) => {
-      const chances = claims.map((_, k) => chancesOf(how, k));
-      const said = words(how, chances);
+      const strengths = claims.map((_, k) => strengthsOf(how, k));
+      const said = words(how, strengths);
       const verdicts = said.map(join);
       const stands = (k) => verdicts[k] === "holds" && claims[k].rests_on.every((j) => stands(j));
       return claims.map((claim, k) => ({
-        verdict: verdicts[k], words: said[k], stands: stands(k), breaking: breaking(how, k, chances),
+        verdict: verdicts[k], words: said[k], stands: stands(k), breaking: breaking(how, k, strengths),
         weak: claim.rests_on.filter((j) => !stands(j)),
       }));
     };
