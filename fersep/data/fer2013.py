@@ -64,14 +64,14 @@ def list_rows(root: Path, table: Path) -> Listing:
     decoded, and are known by their place.
     """
     skipped: Skipped = defaultdict(list)
-    photos, labels = [], []
-    with table.open("rb") as file:
+    photos, labels, short = [], [], table.name
+    with table.open("rb", 1 << 18) as file:
         line = file.readline()
         start, columns = len(line), _find_columns(table, line)
         width = len(columns)
         at = [columns.index(c) for c in COLUMNS] if columns else []
         for number, line in enumerate(file, start=2):
-            row, cells = f"{table.name} line {number}", line.split(b",")
+            row, cells = f"{short} line {number}", line.split(b",")
             place, start = start, start + len(line)
             if len(cells) != width:
                 if line.strip():
