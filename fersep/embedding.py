@@ -51,7 +51,7 @@ def embed(
             perplexity=perplexity,
             initialization="pca",
             neighbors="exact" if len(points) <= 5000 else "approx",
-            negative_gradient_method="bh" if len(points) <= 10_000 else "fft",
+            negative_gradient_method="bh" if len(points) <= 2500 else "fft",
             random_state=seed,
             n_jobs=1,
         ).fit(points)
