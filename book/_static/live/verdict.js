@@ -3,7 +3,7 @@
   "use strict";
   const S = globalThis.liveStatistics;
   const { figure, make, Board } = globalThis.liveStage;
-  const LOOKS = ["k2 o", "k5 s", "k6 D"];
+  const [LOOKS, SIGNS] = [["k2 o", "k5 s", "k6 D"], ["●", "■", "◆"]];
 
   const bits = (text, n) => {
     const bytes = atob(text);
@@ -84,11 +84,13 @@
     stage.slider("level:", "level", [0.001, 0.01, 0.05, 0.1, 0.2]);
     stage.choice("many claims:", "holm", { holm: "Holm's rule", none: "each alone" });
     stage.choice("rule of the centers:", "rule", { all: "all three", ...arms });
+    make("span", stage.buttons, {}, "seeds:");
     seeds.forEach((seed, s) => {
-      const node = stage.button(`seed ${seed}`, () => {
+      const node = stage.button(seed, () => {
         const left = state.seeds.reduce((a, b) => a + b) - state.seeds[s];
         if (left >= 2) state.seeds = state.seeds.with(s, 1 - state.seeds[s]);
       });
+      node.setAttribute("aria-label", `seed ${seed}`);
       stage.refresh.push(() => node.setAttribute("aria-pressed", Boolean(state.seeds[s])));
     });
 
@@ -97,33 +99,37 @@
       if (state.seeds.reduce((a, b) => a + b) < 2) state.seeds = seeds.map(() => 1);
     };
 
-    // One row for each claim: a strip with the intervals and the margin, and the words.
+    // One row for each claim: its words, a strip with the intervals above the slider of
+    // the margin, on one scale, and the verdict.
     const say = (k, value) => value.toFixed(claims[k].digits).replace("-", "−");
     const rows = claims.map((claim, k) => {
       const row = make("div", stage.place, { class: "claim" });
-      make("b", row, {}, claim.says);
-      const word = make("span", row, { class: "word" });
+      const about = make("p", row);
+      make("b", about, {}, `${k + 1}. ${claim.says}`);
+      const note = make("span", about, { class: "note" });
       const strip = make("div", row, { class: "strip" });
+      const word = make("span", row, { class: "word" });
       stage.slider("margin:", ["margin", k], claim.stops,
         (value) => (state.margin = state.margin.with(k, value)), (value) => say(k, value), row);
-      return { strip, word, note: make("span", row, { class: "note" }) };
+      return { strip, word, note };
     });
     const strips = rows.map(({ strip }, k) => {
       const { stops } = claims[k];
       const [left, end] = [stops[0], stops[stops.length - 1]];
-      const board = new Board(strip, [left, end, -1, 1], 300, 60);
+      const aside = (end - left) / 5; // for the numbers of the ends
+      const board = new Board(strip, [left - aside, end + aside, -1, 1], 280, 36);
       board.svg.setAttribute("aria-hidden", "true");
-      board.path("grid")(board.line([[left, 0.1], [end, 0.1]]));
-      board.text("small", [left, -0.95], say(k, left));
-      board.text("small end", [end, -0.95], say(k, end));
+      board.path("grid")(board.line([[left, 0], [end, 0]]));
+      board.text("small end", [left - 0.12 * aside, -0.2], say(k, left));
+      board.text("small", [end + 0.12 * aside, -0.2], say(k, end));
       const floor = board.path("push");
       const marks = LOOKS.map((look) => [board.path(`pull ${look.slice(0, 2)}`), board.path(`dots ${look.slice(0, 2)}`)]);
       return (estimates, looks, margin) => {
-        floor(board.line([[margin, -0.6], [margin, 1]]));
+        floor(board.line([[margin, -1], [margin, 1]]));
         marks.forEach(([line, dot], r) => {
           const at = looks.indexOf(r);
           if (at < 0) return line(), dot();
-          const y = 0.45 * (1 - r) + 0.1;
+          const y = 0.6 * (1 - r);
           const [low, high] = estimates[at].exact === undefined ? S.interval(estimates[at], 1 - state.level) : [0, 0];
           const clip = (v) => Math.min(end, Math.max(left, v));
           line(low < high ? board.line([[clip(low), y], [clip(high), y]]) : "");
@@ -141,10 +147,10 @@
         word.textContent = verdict;
         word.dataset.verdict = verdict;
         const way = claims[k].direction === "above" ? "up" : "down";
-        const parts = [breaking === null ? "holds at no margin" : `holds ${way} to a margin of ${say(k, breaking)}`];
-        if (verdict === "depends") parts.unshift(words.map((w, r) => `${arms[names[looks[r]]]}: ${w}`).join(", "));
-        if (weak.length)
-          parts.push(`rests on what does not hold: ${weak.map((j) => `“${claims[j].says}”`).join(", ")}`);
+        const parts = [breaking === null ? "would hold at no margin" : `would hold ${way} to a margin of ${say(k, breaking)}`];
+        if (verdict === "depends") parts.unshift(words.map((w, r) => `${SIGNS[looks[r]]} ${w}`).join(", "));
+        const stand = weak.length > 1 ? "do not stand" : "does not stand";
+        if (weak.length) parts.push(`rests on ${weak.map((j) => j + 1).join(" and ")}, which ${stand}`);
         note.textContent = parts.join("; ");
       });
       const count = (wanted) => judged.filter(({ verdict }) => verdict === wanted).length;
