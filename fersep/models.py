@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torchvision.models import ResNet18_Weights, ResNet34_Weights
 from torchvision.models.resnet import BasicBlock
 
@@ -17,6 +18,25 @@ STEMS = ("imagenet", "small")
 STAGES = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3)}
 
 IMAGENET = {"resnet18": ResNet18_Weights.DEFAULT, "resnet34": ResNet34_Weights.DEFAULT}
+
+
+class CosineHead(nn.Linear):
+    """Logits (m, s) that are ``scale`` times cosines of features and class weights.
+
+    Autocast does not touch them: a margin needs exact cosines.
+    """
+
+    def __init__(self, feature_dim: int, num_classes: int, scale: float) -> None:
+        # A bias is drawn and dropped, so that all else starts as beside a linear head.
+        super().__init__(feature_dim, num_classes)
+        self.register_parameter("bias", None)
+        self.scale = scale
+
+    def forward(self, features: Tensor) -> Tensor:
+        """The logits of features (m, d); those of a zero feature are 0."""
+        with torch.autocast(features.device.type, enabled=False):
+            directions = F.normalize(features.to(self.weight.dtype))
+            return self.scale * F.linear(directions, F.normalize(self.weight))
 
 
 class ExpressionNet(nn.Module):
@@ -34,6 +54,7 @@ class ExpressionNet(nn.Module):
         width: int,
         feature_relu: bool = False,
         stem: str = "imagenet",
+        scale: float | None = None,
     ) -> None:
         super().__init__()
         side = 7 if stem == "imagenet" else 3
@@ -54,7 +75,10 @@ class ExpressionNet(nn.Module):
             self.embed = nn.Linear(channels, feature_dim)
         self.last = nn.ReLU() if feature_relu else nn.Identity()
         self.feature_dim = channels if feature_dim is None else feature_dim
-        self.fc = nn.Linear(self.feature_dim, num_classes)
+        if scale is None:
+            self.fc = nn.Linear(self.feature_dim, num_classes)
+        else:
+            self.fc = CosineHead(self.feature_dim, num_classes, scale)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(
@@ -85,6 +109,7 @@ def expression_net(
     weights: str | Path | None = None,
     feature_relu: bool = False,
     stem: str = "imagenet",
+    scale: float | None = None,
 ) -> ExpressionNet:
     """Build the network of the paper, or a narrow one of the same form.
 
@@ -113,6 +138,8 @@ def expression_net(
         The first layers. "imagenet": 7 × 7 with stride 2, then pooling; an image of 48
         pixels reaches the last stage as 2 × 2. "small": 3 × 3 with stride 2 and no
         pooling, for images of about 48 pixels; ImageNet's weights do not fit it.
+    scale : float, optional
+        Of a :class:`CosineHead` as the last layer. None: a linear one.
 
     Raises
     ------
@@ -129,7 +156,7 @@ def expression_net(
             f"num_classes={num_classes}, width={width}, feature_dim={feature_dim}"
         )
     net = ExpressionNet(
-        STAGES[arch], num_classes, feature_dim, width, feature_relu, stem
+        STAGES[arch], num_classes, feature_dim, width, feature_relu, stem, scale
     )
     if weights == "imagenet":
         _fill(net, _download(arch, width), arch, width, weights)

@@ -17,6 +17,7 @@ from fersep.losses.center import CenterLoss
 from fersep.losses.island import IslandLoss
 from fersep.losses.locality import LocalityPreservingLoss
 from fersep.losses.separate import BatchMeansLoss, SeparateLoss
+from fersep.losses.softmax import softmax_loss  # noqa: F401
 
 _KINDS: dict[str, Callable[..., CenterBasedLoss]] = {
     "separate": SeparateLoss,

@@ -11,16 +11,16 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from tqdm import tqdm
 
 from fersep import analysis, equations, provenance
-from fersep.losses import CenterBasedLoss, make_loss
+from fersep.losses import CenterBasedLoss, make_loss, softmax_loss
 from fersep.models import ExpressionNet, start_in_words
 from fersep.training import checkpoints, processes
 from fersep.training.batches import Feed, normalize
@@ -151,6 +151,13 @@ def train_epoch(
     """
     where, dtype = loss.centers.device, loss.centers.dtype
     sums = torch.zeros(5, device=where, dtype=dtype)
+    of_logits = partial(
+        softmax_loss,
+        head=settings.head,
+        scale=settings.scale,
+        margin=settings.margin,
+        smoothing=settings.smoothing,
+    )
     network.train()
     for follower in followers:
         follower.waiting.clear()
@@ -160,7 +167,7 @@ def train_epoch(
         with autocast(settings.precision, where):
             features, logits = network(images)
         # Algorithm 1, line by line.
-        softmax = F.cross_entropy(_at_least_single(logits), labels)
+        softmax = of_logits(_at_least_single(logits), labels)
         intra, inter = loss.parts(features, labels)
         total = softmax + settings.lam * (intra + inter)
         loss.update(features.detach(), labels)

@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,11 @@ def load(folder: str | Path) -> dict[str, Any] | None:
 
 
 def raise_unless_same(what: str, there: dict[str, Any], here: dict[str, Any]) -> None:
-    """Raise ValueError about a run on the disk that was given anything else."""
+    """Raise ValueError about a run on the disk that was given anything else.
+
+    A setting that an older run lacks was what its default is.
+    """
+    there = {**asdict(Settings()), **there}
     for name, value in here.items():
         if there.get(name) != value:
             raise ValueError(

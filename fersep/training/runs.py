@@ -14,6 +14,7 @@ from torch import Tensor
 from fersep import equations, storage
 from fersep.equations import Rule
 from fersep.losses import FIRST_CENTERS, LOSSES
+from fersep.losses.softmax import check_softmax
 from fersep.models import STEMS, ExpressionNet, expression_net, start_in_words
 
 #: The share of a run in which η rises, where it rises and falls linearly.
@@ -68,6 +69,12 @@ class Settings:
         imagenet, or a file with a state dictionary; without it, from scratch.
     loss : {"separate", "intra", "inter", "batch", "center", "island", "locality"}
         What is added to the softmax loss.
+    head : {"linear", "normface", "cosface", "arcface"}
+        What the logits of the softmax loss are; all but linear are of cosines.
+    scale, margin : float
+        Of such a head; the margin, of cosface or arcface, is for training alone.
+    smoothing : float
+        The share of each label that is spread over all classes.
     precision : {"auto", "float32", "bfloat16"}
         Of the network; auto is bfloat16 on a GPU.
     """
@@ -91,12 +98,17 @@ class Settings:
     feature_relu: bool = False
     weights: str | None = None
     loss: str = "separate"
+    head: str = "linear"
+    scale: float = 16.0
+    margin: float = 0.0
+    smoothing: float = 0.0
     precision: str = "auto"
 
     def __post_init__(self) -> None:
         equations.check_lam(self.lam)
         equations.check_alpha(self.alpha)
         equations.check_rule(self.rule)
+        check_softmax(self.head, self.scale, self.margin, self.smoothing)
         known = {"init": FIRST_CENTERS, "loss": LOSSES, "stem": STEMS}
         known["precision"] = ("auto", "float32", "bfloat16")
         known["schedule"] = ("steps", "linear")
@@ -124,7 +136,8 @@ def learning_rate(settings: Settings, epoch: int, done: float = 0.0) -> float:
 
 def describe(settings: Settings) -> str:
     """Return a run in a few words: loss, λ, seed and where the weights start."""
-    loss = f"{settings.loss}, λ = {settings.lam:g}" if settings.lam else "softmax"
+    head = "softmax" if settings.head == "linear" else settings.head
+    loss = f"{settings.loss}, λ = {settings.lam:g}" if settings.lam else head
     start = start_in_words(settings.weights, settings.arch)
     return f"{loss}, seed {settings.seed}, {start}"
 
@@ -225,6 +238,8 @@ def initial_network(num_classes: int, settings: Settings) -> ExpressionNet:
     """Return the network as :func:`fit` starts with it, before the first step."""
     names = ("arch", "feature_dim", "width", "weights", "feature_relu", "stem")
     options = {name: getattr(settings, name) for name in names}
+    if settings.head != "linear":
+        options["scale"] = settings.scale
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         return expression_net(num_classes=num_classes, **options).eval()

@@ -16,6 +16,7 @@ from test_training import TINY, squares
 from torch import nn
 
 from fersep import losses, training
+from fersep.models import CosineHead
 from fersep.training import Run, algorithm
 
 FORK = multiprocessing.get_context("fork")
@@ -37,10 +38,12 @@ class Exact(nn.Module):
 
     feature_dim = 12
 
-    def __init__(self):
+    def __init__(self, settings):
         super().__init__()
         self.body = nn.Linear(3 * 32 * 32, self.feature_dim).double()
         self.fc = nn.Linear(self.feature_dim, 5).double()
+        if settings.head != "linear":
+            self.fc = CosineHead(self.feature_dim, 5, settings.scale).double()
 
     def forward(self, images):
         features = torch.tanh(self.body(images.double().flatten(1)))
@@ -52,7 +55,7 @@ def exact(monkeypatch):
     def initial_network(num_classes, settings):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
-            return Exact()
+            return Exact(settings)
 
     def make_loss(*args, **kwargs):
         return losses.make_loss(*args, **kwargs).double()
@@ -121,8 +124,9 @@ def gap(a, b):
         {"rule": "published", "init": "means"},
         {"loss": "center", "lam": 0.01},
         {"loss": "island", "lam": 0.01},
+        {"head": "arcface", "margin": 0.3, "smoothing": 0.1},
     ],
-    ids=["separate", "published, means", "center", "island"],
+    ids=["separate", "published, means", "center", "island", "arcface"],
 )
 def test_parts_of_a_batch_train_as_the_batch(exact, data, tmp_path, world, change):
     settings = replace(SETTINGS, **change)

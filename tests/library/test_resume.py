@@ -71,8 +71,9 @@ def from_epoch_two(monkeypatch, change):
     [
         replace(TINY, epochs=5),
         replace(TINY, epochs=5, loss="center", init="means", feature_dim=10, lam=0.01),
+        replace(TINY, epochs=5, lam=0.0, head="arcface", margin=0.3),
     ],
-    ids=["separate", "center"],
+    ids=["separate", "center", "arcface"],
 )
 def test_a_killed_training_ends_as_if_nothing_had_happened(tmp_path, data, settings):
     whole = training.fit(*data, settings, device="cpu")
@@ -167,6 +168,18 @@ def test_checkpoints_of_another_run_are_refused(tmp_path, data):
     ]:
         with pytest.raises(ValueError, match=says):
             training.fit(*images, settings, checkpoint_folder=tmp_path, resume=True)
+    # One from before there were heads is of a linear one.
+    older = checkpoints.load(tmp_path)
+    del older["of"]["head"]
+    checkpoints.save(tmp_path, 1, older)
+    training.fit(*data, once, device="cpu", checkpoint_folder=tmp_path, resume=True)
+    with pytest.raises(ValueError, match="head is 'linear' there and 'normface' here"):
+        training.fit(
+            *data,
+            replace(once, head="normface"),
+            checkpoint_folder=tmp_path,
+            resume=True,
+        )
 
 
 def test_kept_runs_go_on_by_themselves(build, data, monkeypatch):
