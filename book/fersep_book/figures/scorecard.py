@@ -75,9 +75,7 @@ def scorecard(
             f'<p class="bare-rows">Not measured: {", ".join(map(_link, bare))}.</p>'
         )
     marks = ", ".join(
-        f'<svg width="14" height="12" aria-hidden="true" style="display:inline-block;'
-        f'width:14px">{_mark(arm, "7", 6)}</svg>{words}'
-        for arm, (words, _, _) in ARMS.items()
+        _marked(arm, words, 'aria-hidden="true"') for arm, (words, _, _) in ARMS.items()
     )
     key = (
         f"Rule of the centers: {marks}. Lines are 95 % intervals. The dotted line is "
@@ -104,10 +102,13 @@ def _cell(claim: Any, judgment: Any, kind: str) -> str:
     sign = SIGNS.get(judgment.verdict, "")
     verdict = f"<b>{sign} {judgment.verdict}</b>" if sign else judgment.verdict
     words = [
-        f"{ARMS.get(arm, [arm])[0]}: {word}" for arm, word in judgment.words.items()
+        _marked(arm, word, f'role="img" aria-label="{ARMS[arm][0]}"')
+        if arm in ARMS
+        else f"{arm}: {word}"
+        for arm, word in judgment.words.items()
     ]
     said = f'<span class="kind">{kind}: </span>{verdict}'
-    said += f"<br><small>{'; '.join(words)}</small>" if words else ""
+    said += f"<br><small>{', '.join(words)}</small>" if words else ""
     if not judgment.measured:
         return f'<p class="cell bare">{said}</p>'
     picture = strip(claim, judgment.measured)
@@ -153,6 +154,14 @@ def strip(claim: Any, measured: Mapping[str, Any]) -> str:
         f'<div class="ends" aria-hidden="true"><span>{low}</span>'
         f"<span>counts from {least}{unit}</span>"
         f"<span>{high}</span></div>"
+    )
+
+
+def _marked(arm: str, words: str, look: str) -> str:
+    """Words after the mark of an arm."""
+    return (
+        f'<svg width="14" height="12" {look} style="display:inline-block;width:14px">'
+        f"{_mark(arm, '7', 6)}</svg>{words}"
     )
 
 
