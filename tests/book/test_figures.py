@@ -155,7 +155,7 @@ CASES = {
         "Title",
         margin=1,
     ),
-    "NE 0.90 and 0.80": lambda: F.foretold(["NE"], [[0.9]], [[0.8]]),
+    "NE 0.90 and 0.80": lambda: F.predicted(["NE"], [[0.9]], [[0.8]]),
     "Seeds and test images: 2 pairs 0.90": lambda: F.half_widths(
         [[2, 0.5, 0.9], [3, 0.4, 0.8]], 0.25
     ),
@@ -280,6 +280,15 @@ def test_a_page_shows_a_picture_with_its_text_that_follows_the_dark(monkeypatch)
     inks = set(re.findall(r"(?:fill|stroke): ([^;\"]*)", shown[0].data)) - {"none"}
     assert inks
     assert all(ink.startswith("light-dark(#") for ink in inks), inks
+
+
+def test_a_phone_gets_a_narrow_figure_with_its_panels_below_each_other():
+    figure, _ = repeated(([0.2], [0.7]))
+    style.lay_out_for_phone(figure)
+    style.png(figure)
+    first, second = (axes.get_position() for axes in figure.axes)
+    assert figure.get_figwidth() < style.WIDTH / 1.9
+    assert second.y1 < first.y0
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from numpy.typing import ArrayLike, NDArray
 
@@ -72,8 +73,8 @@ def _stage(
 
 def two_losses_on_one_network(feature_dim: int, num_classes: int) -> parts.Picture:
     """The way from an image to both losses, as a diagram."""
-    figure, axes = parts.one_panel(2.2)
-    axes.set(xlim=(-1, 99), ylim=(0, 35))
+    figure = Figure(figsize=(style.WIDTH, 2.2))
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(-1, 99), ylim=(0, 35))
     axes.axis("off")
     _box(axes, 0, 28, "face", style.GRAY, 9)
     _box(axes, 15, 28, "convolutions,\nresidual blocks", style.GRAY, 17)

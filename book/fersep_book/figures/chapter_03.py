@@ -28,7 +28,8 @@ def loss_by_length(
     axes.set_xticks([1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8])
     axes.xaxis.set_major_formatter(lambda k, _: f"{k:g}")
     axes.set(xlabel="length of the features, k", ylabel="mean softmax loss")
-    axes.set(yscale="log", title="Longer features: sure where right, sure where wrong")
+    axes.set_yscale("log")
+    parts.finding(figure, "Longer features: sure where right, sure where wrong")
     parts.legend_below(figure, len(losses))
     return figure, (
         f"Mean softmax loss from {factors[0]:g} to {factors[-1]:g} times the length: "

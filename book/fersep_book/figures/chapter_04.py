@@ -56,11 +56,13 @@ def feature_fans(
     """
     figure, panels = parts.row_of_panels(3.0, len(batches))
     color, marker = style.CLASS_STYLE["HA"]
+    given = [parts.as_array(features) for features, _ in batches.values()]
+    reach = max(np.abs(points).max() for points in given)
     told = []
     for axes, (name, (features, center)) in zip(panels, batches.items(), strict=True):
         points, direction = parts.as_array(features), parts.unit(center)
         loss = (1 - parts.cosines(points, direction).mean()) / 2
-        parts.plane(axes, 1.1 * max(np.abs(points).max(), 1.0))
+        parts.plane(axes, 1.1 * max(reach, 1.0))
         parts.circle(axes)
         axes.plot(*parts.unit(points).T, ".", color=color, ms=4, zorder=3, mec="none")
         for x, y in points:
@@ -89,7 +91,7 @@ def zero_sum_sets(sets: Mapping[str, ArrayLike]) -> parts.Picture:
     for (above, below), (name, given) in zip(panels.T, sets.items(), strict=True):
         centers = parts.unit(given)
         _center_arrows(above, centers)
-        above.set_title(name)
+        above.set_title(name.replace(" ", "\n", 1))
         matrix = (centers @ centers.T + 1) / 2
         others = matrix[~np.eye(len(centers), dtype=bool)]
         _similarities(below, matrix)
@@ -144,7 +146,7 @@ def inter_cost(forms: Mapping[str, Sequence[tuple[int, float]]]) -> parts.Pictur
 
     ``forms`` has pairs of a number of classes and seconds for each form.
     """
-    figure, axes = parts.one_panel(2.9)
+    figure, axes = parts.one_panel(2.9, 5.6)
     parts.finding(figure, "The sum grows most slowly with the number of classes")
     looks = [(style.RED, "o", 4), (style.ORANGE, "s", -9), (style.BLUE, "D", -3)]
     told = []
@@ -155,7 +157,6 @@ def inter_cost(forms: Mapping[str, Sequence[tuple[int, float]]]) -> parts.Pictur
         told.append(f"{name}: {seconds:.2g} seconds at {s} classes")
     axes.set(xscale="log", yscale="log", ylabel="seconds a step")
     axes.set_xlabel("number of classes $s$")
-    axes.set_box_aspect(0.62)
     return figure, f"Time of a step against the number of classes: {'; '.join(told)}."
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fersep.data import BASIC_CLASSES as BASIC
+from fersep_book.evidence import RULES
 from fersep_book.figures import parts, style
 
 #: Color and marker of each update rule.
@@ -49,7 +50,7 @@ def two_forces(
                 tip = place + 0.8 * step / np.max(lengths)
                 parts.arrow(axes, tip, place, color=color, width=1.6, head=9)
             axes.plot([], [], color=color, lw=1.6, label=name)
-        axes.set_title(rule)
+        axes.set_title(RULES[rule])
         told += [f"{rule}: pull {parts.say('{:.3f}', lengths[0])}"]
         told[-1] += f", push {parts.say('{:.3f}', lengths[1])}"
     parts.legend_below(figure, 2, panels[0])
@@ -104,7 +105,7 @@ def _rule_curves(
     for rule, given in curves.items():
         color, marker = RULE_LOOKS[rule]
         heights = parts.as_array(given)
-        axes.plot(at, heights, color=color, marker=marker, ms=4, label=rule)
+        axes.plot(at, heights, color=color, marker=marker, ms=4, label=RULES[rule])
         drawn.append((rule, at, heights))
     axes.set(xscale="log", yscale="log")
     return drawn
@@ -134,12 +135,12 @@ def rest_by_likeness(
         alike = np.ptp(values[-1]) < 0.1
         for j, name in ((1, "all"),) if alike else ((1, "happy"), (4, "fear")):
             parts.note(axes, name, (rhos[-1], values[-1, j]), (2, -3))
-        axes.set(title=rule, ylim=(-1, 1.05), xlim=(-0.15, 1.3), xlabel="ρ")
+        axes.set(title=RULES[rule], ylim=(-1, 1.05), xlim=(-0.15, 1.3), xlabel="ρ")
         axes.set_xticks([0, 0.5, 1])
         error = np.sqrt(np.square(values - paper).mean(1))
         color, _ = RULE_LOOKS[rule]
         panels[-1].plot(rhos, error, color=color)
-        parts.note(panels[-1], rule, (rhos[-1], error[-1]), (2, -3), color=color)
+        parts.note(panels[-1], RULES[rule], (rhos[-1], error[-1]), (2, -3), color=color)
         told.append(f"{rule}, distance {error[0]:.2f} at 0 and {error[-1]:.2f} at ")
         told[-1] += f"{rhos[-1]:g}, fear from {values[0, 4]:.2f} to {values[-1, 4]:.2f}"
     panels[-1].axvspan(*table_1, color=style.PALE, alpha=0.6, zorder=0)

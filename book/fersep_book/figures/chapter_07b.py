@@ -25,9 +25,10 @@ def interval_coverage(
         told.append(f"{name}: {parts.say('{:.0f} % at {}', percent, numbers)}")
     axes.axhline(95, color=style.INK, lw=1, ls="--")
     axes.set_xticks(range(len(numbers)), [str(n) for n in numbers])
-    axes.set(xlabel="seeds", ylabel="holds the truth, %", title=title)
+    axes.set(xlabel="seeds", ylabel="holds the truth, %")
     axes.set_ylim(top=100)
     parts.legend_below(figure, len(shares))
+    parts.finding(figure, title)
     return figure, (
         f"{title}. Share of simulated experiments whose 95 % interval holds the "
         f"truth, by the number of seeds. {'. '.join(told)}."

@@ -48,10 +48,10 @@ def convergence(
     )
 
 
-def foretold(
+def predicted(
     classes: Sequence[str], expected: ArrayLike, observed: ArrayLike
 ) -> parts.Picture:
-    """Agreement of learned and true centers, foretold and observed.
+    """Agreement of learned and true centers, predicted and observed.
 
     Both are (seeds, s).
     """
@@ -64,11 +64,11 @@ def foretold(
         look = {"color": color, "ms": 7, "mec": "white", "mew": 0.4}
         axes.plot(x[:, j], y[:, j], marker, label=name, **look)
     parts.legend_beside(axes)
-    axes.set(xlabel="foretold by the balance of pull and push", ylabel="observed")
+    axes.set(xlabel="predicted by the balance of pull and push", ylabel="observed")
     axes.set(xlim=(-1.08, 1.08), ylim=(-1.08, 1.08), aspect="equal")
-    parts.finding(figure, "Each center, foretold and observed")
+    parts.finding(figure, "Each center, predicted and observed")
     told = parts.say("{} {:.2f} and {:.2f}", classes, x.mean(0), y.mean(0))
     return figure, (
-        "Cosine of learned and true center of each class, foretold and observed, means "
-        f"over seeds: {told}."
+        "Cosine of learned and true center of each class, predicted and observed, "
+        f"means over seeds: {told}."
     )

@@ -44,7 +44,8 @@ def beside_one(
         axes.set_title(name if len(rows) > 1 else "", fontweight="normal")
         axes.set_ylabel("points")
         axes.grid(visible=False, axis="x")
-    panels[-1].set_xticks(range(len(settings)), list(settings))
+    names = [setting.replace("softmax", "soft-\nmax") for setting in settings]
+    panels[-1].set_xticks(range(len(settings)), names)
     reach = _reach([g for gaps in rows.values() for g in gaps.values()], paper, margin)
     panels[-1].set(xlim=(-0.5, len(settings) - 0.5), ylim=(-reach, reach), xlabel=label)
     looks = {

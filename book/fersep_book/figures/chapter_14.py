@@ -22,9 +22,9 @@ def gains(
     beside = {"xycoords": axes.get_yaxis_transform(), "annotation_clip": False}
     axes.axvspan(-margin, margin, color=style.GRAY, alpha=0.18, lw=0)
     axes.axvline(0, color=style.INK, lw=1, ls=style.DOTTED)
-    row, rows, told = 0, [], []
-    for family, losses in families.items():
-        parts.note(axes, family, (0, row), (6, -3), color=style.GRAY, **beside)
+    row, heads, rows, told = 0, [], [], []
+    for losses in families.values():
+        heads.append(row)
         for name, (gain, seeds, verdict) in losses.items():
             row += 1
             rows.append(row)
@@ -40,7 +40,10 @@ def gains(
     if any(verdict for losses in families.values() for *_, verdict in losses.values()):
         words = f"gains {margin:g} point?"
         parts.note(axes, words, (1, 0), (8, -3), color=style.GRAY, **beside)
-    axes.set_yticks(rows, [name for losses in families.values() for name in losses])
+    names = [name for losses in families.values() for name in losses]
+    axes.set_yticks(rows + heads, names + list(families))
+    for label in axes.get_yticklabels()[len(rows) :]:
+        label.set_fontweight("bold")
     axes.set_ylim(row - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("gain in accuracy over softmax, points")

@@ -18,11 +18,10 @@ def transfer(
     in percent.
     """
     number = sum(map(len, targets.values()))
-    figure, axes = parts.one_panel(0.85 + 0.17 * (number + 1.2 * len(targets)))
-    places, names, told, y = [], [], [], 0.0
+    figure, axes = parts.one_panel(1.1 + 0.17 * (number + 1.2 * len(targets)))
+    heads, places, names, told, y = [], [], [], [], 0.0
     for target, sources in targets.items():
-        place = {"xycoords": axes.get_yaxis_transform(), "va": "center"}
-        parts.note(axes, f"on {target}", (0.005, y), fontsize=9, weight="bold", **place)
+        heads.append(y)
         for source, (estimates, guess) in sources.items():
             y += 1
             places.append(y)
@@ -35,12 +34,15 @@ def transfer(
         y += 1.2
     key = [*style.LOSS_LOOKS, (style.INK, "|")]
     words = ("softmax", "softmax + separate", "always the largest class")
-    for (color, marker), label in zip(key, words, strict=True):
-        axes.plot([], [], marker, color=color, ms=6, label=label)
-    look = {"ncols": 3, "fontsize": 8.5, "handletextpad": 0.2, "columnspacing": 1}
-    axes.legend(loc="upper right", bbox_to_anchor=(1, 1.01), borderpad=0, **look)
-    axes.set_yticks(places, names, fontsize=9)
-    axes.tick_params(axis="x", labelsize=9)
+    looks = {
+        name: {"color": color, "marker": marker, "ms": 6}
+        for name, (color, marker) in zip(words, key, strict=True)
+    }
+    parts.legend_of(figure, looks, 3)
+    names += [f"on {target}" for target in targets]
+    axes.set_yticks(places + heads, names)
+    for label in axes.get_yticklabels()[len(places) :]:
+        label.set_fontweight("bold")
     axes.grid(visible=False, axis="y")
     axes.set(xlabel="mean-class accuracy, %", ylim=(y - 0.6, -0.7))
     axes.set_xlim(0, min(axes.get_xlim()[1], 103))

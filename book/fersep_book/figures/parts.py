@@ -263,7 +263,7 @@ def legend_of(
 
 def legend_beside(axes: Axes, **options: Any) -> None:
     """Put a legend to the right of a panel."""
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), **options)
+    axes.figure.legend(loc="outside right center", **options)
 
 
 # Heat maps.

@@ -135,6 +135,7 @@ def interval_groups(
     looks = list(zip((style.BLUE, style.RED, style.GREEN), "osD", strict=True))
     if tuple(members) == style.BOTH_LOSSES:
         looks = list(style.LOSS_LOOKS)
+    beside = {"xycoords": axes.get_yaxis_transform(), "annotation_clip": False}
     told = []
     for row, (group, estimates) in enumerate(groups.items()):
         for k, (member, gap) in enumerate(estimates.items()):
@@ -145,8 +146,7 @@ def interval_groups(
             axes.plot(gap.mean, y, marker, color=color, ms=7, mec="white", zorder=4)
             if member in unnamed:
                 unnamed.remove(member)
-                ends = gap.high if np.isfinite(gap.high) else gap.mean
-                parts.note(axes, member, (ends, y), (6, -3), color=color, fontsize=8.5)
+                parts.note(axes, member, (1, y), (4, -3), color=color, **beside)
             name = f"{group}, {member}" if member else group
             told.append(f"{name} {parts.interval_words(gap, '+.2f')}")
     if margin:

@@ -6,6 +6,7 @@ import hashlib
 import html
 import io
 import re
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,8 +15,10 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from PIL import Image
 
-#: Width of the text column, in inches, and the resolution of a printed figure.
+#: Widths of the text column, on a desk and on a phone, in inches, and the resolution of
+#: a printed figure.
 WIDTH = 7.2
+PHONE_WIDTH = 3.7
 DPI = 144
 
 INK = "#222222"
@@ -187,19 +190,51 @@ def light_dark(color: str) -> str:
     return "light-dark({},#{:02x}{:02x}{:02x})".format(color, *rgb)
 
 
+def lay_out_for_phone(figure: Figure) -> None:
+    """Make a figure of constrained layout narrow, its panels below each other."""
+    height = figure.get_figheight()
+    placed: list[Any] = [axes for axes in figure.axes if axes.get_subplotspec()]
+    grid = placed[0].get_gridspec()
+    if grid.ncols > grid.nrows:
+        height *= grid.ncols / grid.nrows
+        turned = figure.add_gridspec(grid.ncols, grid.nrows)
+        for axes in placed:
+            cell = axes.get_subplotspec()
+            axes.set_subplotspec(turned[cell.colspan.start, cell.rowspan.start])
+            if axes.get_shared_y_axes().joined(axes, placed[0]):
+                axes.tick_params(labelleft=True)
+                axes.set_ylabel(placed[0].get_ylabel())
+    for text in figure.texts:
+        text.set_text(textwrap.fill(text.get_text(), 40))
+    for legend in list(figure.legends):
+        names = [text.get_text() for text in legend.get_texts()]
+        columns = max(1, 50 // (max(map(len, names)) + 8))
+        height += 0.18 * (len(names) - 1) / columns
+        handles: Any = legend.legend_handles
+        look: dict[str, Any] = {"loc": "outside lower center", "ncols": columns}
+        figure.legend(handles, names, **look)
+        legend.remove()
+    figure.set_size_inches(PHONE_WIDTH, height)
+
+
 def show(figure: Figure, alt: str) -> None:
     """Display a figure as SVG together with its alternative text.
 
-    ValueError if the alternative text is empty.
+    A phone shows a narrow one instead. ValueError if the alternative text is empty.
     """
     from IPython.display import HTML, display
 
     if not alt.strip():
         raise ValueError("a figure needs an alternative text, got an empty one")
+    pictures = svg(figure)
+    if figure.get_layout_engine() is not None:
+        lay_out_for_phone(figure)
+        # Hidden where the style sheet of the book is missing, as in a notebook.
+        pictures += f'<div class="phone" style="display:none">{svg(figure)}</div>'
     display(
         HTML(
             '<div class="fersep-figure" role="img" style="background:light-dark('
-            f'#fff,#14181e)" aria-label="{html.escape(alt)}">{svg(figure)}</div>'
+            f'#fff,#14181e)" aria-label="{html.escape(alt)}">{pictures}</div>'
         )
     )
 
