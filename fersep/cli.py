@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from fersep import __version__, storage
+from fersep import __version__
 
 #: Each command: the module that knows it, and what it does.
 COMMANDS = {
@@ -44,10 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (ValueError, OSError, ArithmeticError, MemoryError) as error:
-        where = str(getattr(error, "filename", None) or "")
-        kept = where.startswith(str(storage.build_folder()))
-        way = "; name a folder that can be written: FERSEP_BUILD=FOLDER" if kept else ""
-        print(f"{error}{way}", file=sys.stderr)
+        print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped; the same command goes on, train with --resume", file=sys.stderr)

@@ -216,16 +216,17 @@ def _fill(
             f"{width}: --width {len(first)}"
         )
     own = net.state_dict()
-    body = {k: v for k, v in state.items() if k in own and not k.startswith("fc.")}
-    for name, value in own.items():
+    body = {k: v for k, v in state.items() if k.startswith("layer") or k in own}
+    body = {k: v for k, v in body.items() if not k.startswith("fc.")}
+    for name in {**own, **body}:  # layers of a deeper network have no place
         # An extra layer may be new, too; counters of batch norm are no use.
         free = name.startswith(("fc.", "embed.")) or name.endswith("batches_tracked")
-        there = [*body[name].shape] if name in body else "not there"
-        if there != [*value.shape] and (name in body or not free):
+        there, needed = ([*s[name].shape] if name in s else "none" for s in (body, own))
+        if there != needed and (name in body or not free):
             raise ValueError(
                 f"the weights {weights} do not fit a {arch} of width {width}: {name} "
-                f"is {there}, should be {[*value.shape]}; give --arch, --stem and "
-                "--width of the network that was saved"
+                f"is {there}, should be {needed}; give --arch, --stem and --width of "
+                "the network that was saved"
             )
     net.load_state_dict(body, strict=False)
     left, new = (

@@ -51,8 +51,14 @@ def whole_folder(folder: str | Path) -> Iterator[Path]:
     taken = FileExistsError(f"{folder} exists; choose a new name, or delete it first")
     if folder.exists():
         raise taken
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        if not folder.is_relative_to(build_folder()):
+            raise
+        way = "name a folder that can be written: FERSEP_BUILD=FOLDER"
+        raise OSError(f"{error}; {way}") from None
     try:
         yield part
         _open_to_others(part, 0o777)

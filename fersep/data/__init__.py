@@ -40,9 +40,6 @@ NAMES = {
     "folder": "fersep.data.folder",
 }
 
-#: Options that only rendered faces have.
-RENDERED_OPTIONS = ("difficulty", "counts", "identity", "test_size")
-
 
 def is_rendered(name: str) -> bool:
     """Say whether a data set is drawn by the library and needs no files."""
@@ -98,7 +95,8 @@ def _load(
 
 def _check_options(name: str, options: dict[str, Any]) -> None:
     known = ["image_size", "size", "seed"]
-    known += RENDERED_OPTIONS if is_rendered(name) else ()
+    if is_rendered(name):
+        known += ["difficulty", "counts", "identity", "test_size"]
     for option in options:
         if option not in known:
             raise DataError(
@@ -198,7 +196,7 @@ def survey(name: str, root: str | Path | None, image_size: int = 48) -> Photogra
     if not folder.is_dir():
         raise DataError(
             f"root {root} is no folder ({folder.absolute()}); give the folder that "
-            f"holds the files of {name}"
+            f"holds the files of {name}, unpacked"
         )
     listing = import_module(NAMES[name]).list_images(name, folder)
     return open_photographs(name, folder, listing, image_size)

@@ -23,9 +23,6 @@ from fersep.data.types import Array, DataError, Listing, Photo, Skipped
 #: Label in the table -> class.
 CODES = {0: "AN", 1: "DI", 2: "FE", 3: "HA", 4: "SA", 5: "SU", 6: "NE"}
 
-#: Usage in the table -> split. Public and private test images stay apart.
-USAGE = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
-
 TABLES = ("fer2013.csv", "icml_face_data.csv")
 COLUMNS = ("emotion", "pixels", "usage")
 EDGES = b' "\r\n'
@@ -97,7 +94,7 @@ def list_rows(root: Path, table: Path) -> Listing:
 def _read_cells(label: bytes, usage: bytes) -> tuple[str, str, str, str]:
     """Return label and usage as texts, class and split; empty if they are unknown."""
     told, use = (cell.strip(EDGES).decode("latin-1") for cell in (label, usage))
-    return told, use, names.code_of(told, CODES), USAGE.get(use, "")
+    return told, use, names.code_of(told, CODES), names.split_of(use)
 
 
 def _find_columns(table: Path, line: bytes) -> list[str]:

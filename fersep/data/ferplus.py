@@ -68,7 +68,7 @@ def _list_tables(root: Path, own: Path) -> Listing:
     photos = []
     for number, cells in enumerate(csv.reader(read_lines(own)), start=1):
         photo = by_row.pop(f"{table.name} line {number}", None)
-        if photo and fer2013.USAGE.get(cells[0]) != photo.split:
+        if photo and split_of(cells[0]) != photo.split:
             raise DataError(
                 f"line {number} of {own} is {cells[0]}, of {table} {photo.split}: they "
                 "do not belong together; get both anew, unchanged"

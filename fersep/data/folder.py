@@ -29,7 +29,8 @@ def list_images(name: str, root: Path) -> Listing:
         [photo._replace(code=codes[photo.code]) for photo in photos]
     )
     nothing = f"{root} holds no image in one of the layouts {LAYOUTS}"
-    advice = f"an image in a folder of its class ends in {', '.join(sorted(SUFFIXES))}"
+    advice = f"put each image into a folder of its class, or name it in {TABLE} by its "
+    advice += f"path from the root on; it ends in {', '.join(sorted(SUFFIXES))}"
     notes = tuple(filter(None, (of_splits, of_classes, of_people)))
     return Listing(photos, skipped, nothing, advice, classes, notes=notes)
 
@@ -186,10 +187,8 @@ def settle_splits(root: Path, photos: list[Photo]) -> tuple[list[Photo], str]:
             "splits out and they are made here, person by person"
         )
     if set(splits) == {"train", "validation"}:
-        said = (
-            "there are no test images, so the validation images are the test, and "
-            "validation images come out of train"
-        )
+        said = "there are no test images, so the validation images are the test, and "
+        said += "validation images come out of train"
         swap = {"train": "train", "validation": "test"}
         return [photo._replace(split=swap[photo.split]) for photo in photos], said
     return photos, ""

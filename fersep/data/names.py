@@ -94,10 +94,8 @@ def name_classes(
     if not strange:
         return words, known, ""
     if not known:
-        said = (
-            "class names are numbers, which tell no expression: rename them to words "
-        )
-        said += "such as happy, or read a known data set by its own name"
+        said = "class names are numbers, which tell no expression: rename them to "
+        said += "words such as happy, or read a known data set by its own name"
         numbers = all(read_code(label) >= 0 for label in strange)
         return tuple(strange), {n: n for n in strange}, said if numbers else ""
     verb = "is" if len(strange) == 1 else "are"

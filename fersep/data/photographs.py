@@ -108,10 +108,9 @@ class Photographs:
     def _first(self) -> list[int]:
         """The first image that is the same, pixel by pixel, as each one."""
         seen: dict[bytes, int] = {}
-        pictures = enumerate(np.asarray(self.images))
         return [
             seen.setdefault(hashlib.blake2b(image.data).digest(), i)
-            for i, image in pictures
+            for i, image in enumerate(np.asarray(self.images))
         ]
 
     @property

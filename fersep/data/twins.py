@@ -27,8 +27,8 @@ SIDE = 24
 FEW, MANY = 4, 12
 
 #: The cosines above which two fingerprints agree, two pictures may be the same, and
-#: they are.
-NEAR, ROUGH, SAME = 0.965, 0.88, 0.975
+#: they are, also without light from one side.
+NEAR, ROUGH, SAME, UNLIT = 0.965, 0.88, 0.975, 0.96
 
 #: Contrast in gray levels under which only pictures that are equal are the same.
 FLAT = 3
@@ -143,26 +143,30 @@ class _Cells:
 
 
 def _same(first: Tensor, matrix: Tensor, second: Tensor) -> Array:
-    """Return which pairs of pictures (k, 576) agree after the change that fits best.
-
-    The second one is written as the changed first one times a contrast, plus a
-    brightness and its slopes: to first order those are all small shifts, turns, zooms
-    and shears.
-    """
+    """Return which pairs of pictures (k, 576) agree after the change that fits best."""
     many = _waves(MANY)
-    a = normalize(first @ (matrix @ many), dim=1)
-    target = normalize(second @ many, dim=1)
-    near = ((a * target).sum(1) > ROUGH).nonzero()[:, 0]
-    changed = (first[near] @ matrix).view(-1, SIDE, SIDE)
-    down, right = torch.gradient(changed, dim=(1, 2))
+    a, b = normalize(first @ (matrix @ many), dim=1), normalize(second @ many, dim=1)
+    near = ((a * b).sum(1) > ROUGH).nonzero()[:, 0]
+    # Such light is in the first two waves, and makes all faces alike.
+    for waves, least in ((many, SAME), (many[:, 2:], UNLIT)):
+        near = near[_fit(first[near] @ matrix, second[near] @ waves, waves) > least**2]
+    return near.numpy()
+
+
+def _fit(first: Tensor, second: Tensor, waves: Tensor) -> Tensor:
+    """Return how much of the waves (k, n) of second pictures is in the first ones.
+
+    The second one is written as the first one times a contrast, plus a brightness and
+    its slopes: to first order those are all small shifts, turns, zooms and shears.
+    """
+    down, right = torch.gradient(first.view(-1, SIDE, SIDE), dim=(1, 2))
     y, x = torch.meshgrid(*2 * [torch.linspace(-1, 1, SIDE)], indexing="ij")
     slopes = [s * by for s in (down, right) for by in (torch.ones_like(x), x, y)]
-    terms = torch.stack([s.flatten(1) @ many for s in slopes], dim=1)
-    terms = torch.cat([a[near, None], normalize(terms, dim=2)], dim=1)
+    terms = torch.stack([s.flatten(1) @ waves for s in (first, *slopes)], dim=1)
+    terms = normalize(terms, dim=2)
     products = terms @ terms.mT + 1e-4 * torch.eye(terms.shape[1])
-    with_target = terms @ target[near, :, None]
-    share = (with_target * torch.linalg.solve(products, with_target)).sum((1, 2))
-    return near[share > SAME**2].numpy()
+    with_second = terms @ normalize(second, dim=1)[:, :, None]
+    return (with_second * torch.linalg.solve(products, with_second)).sum((1, 2))
 
 
 @cache
@@ -171,8 +175,8 @@ def _waves(most: int) -> Tensor:
     k = np.arange(SIDE) + 0.5
     waves = [
         np.outer(np.cos(np.pi * i * k / SIDE), np.cos(np.pi * j * k / SIDE)).ravel()
-        for i in range(most + 1)
-        for j in range(most + 1 - i)
+        for both in range(most + 1)
+        for i, j in zip(range(both + 1), range(both, -1, -1), strict=True)
     ]
     middle = np.linspace(-1, 1, SIDE)
     window = np.clip((0.9 - np.hypot(*np.meshgrid(middle, middle))) * 2.5, 0, 1).ravel()

@@ -100,6 +100,7 @@ def test_bad_arguments_are_named(tmp_path):
     (tmp_path / "broken.pt").write_bytes(b"no archive")
     saved = file("w.pt", resnet18(num_classes=7).state_dict())
     part = file("part.pt", {"conv1.weight": torch.zeros(64, 3, 7, 7)})
+    deep = file("deep.pt", resnet34().state_dict())
     module = file("module.pt", resnet18())
     for options, says in [
         ({"arch": "vgg"}, "arch must be one of resnet18, resnet34"),
@@ -111,8 +112,9 @@ def test_bad_arguments_are_named(tmp_path):
         ({"weights": file("list.pt", [1, 2])}, "list.pt holds no state dictionary"),
         ({"width": 16, "weights": saved}, "are of width 64, .* --width 64$"),
         ({"stem": "small", "weights": saved}, r"conv1.weight is \[64, 3, 7, 7\]"),
+        ({"weights": deep}, r"layer1.2.* is \[64, 64, 3, 3\], should be none"),
         ({"weights": module}, r"could run code; .*torch.save\(model.st"),
-        ({"weights": part}, "resnet18 of width 64: bn1.weight is not there"),
+        ({"weights": part}, "resnet18 of width 64: bn1.weight is none"),
     ]:
         with pytest.raises(ValueError, match=says):
             expression_net(**options)
