@@ -3,9 +3,9 @@
     python experiments/readings.py FOLDER
 
 FOLDER holds fer2013.csv and fer2013new.csv, row by row the same images. Writes
-results/fer2013-readings.npz with, in the order of the test images, ``labels`` (n,),
-``votes`` (n, 10) in the order of `fersep.data.ferplus.COLUMNS`, and ``copied`` (n,):
-the same pixels also stand in another split. No image is kept.
+results/fer2013-readings.npz with, in the order of the runs' test images, ``labels``
+(n,), ``votes`` (n, 10) in the order of `fersep.data.ferplus.COLUMNS`, and ``copied``
+(n,): the same pixels also stand in another split. No image is kept.
 """
 
 import csv
@@ -30,7 +30,9 @@ def read_folder(folder: Path) -> dict[str, np.ndarray]:
     if len(rows) != len(counts):
         raise ValueError(f"{folder}: fer2013.csv and fer2013new.csv differ in length")
     classes = {n: BASIC_CLASSES.index(code) for n, code in CODES.items()}
-    test = [i for i, row in enumerate(rows) if row[2] == "PrivateTest"]
+    test = np.array([i for i, row in enumerate(rows) if row[2] == "PrivateTest"])
+    # `fersep.data.load` shuffles each split like this where its seed is 0.
+    test = test[np.random.default_rng(1).permutation(len(test))].tolist()
     others = {pixels for _, pixels, usage in rows if usage != "PrivateTest"}
     return {
         "labels": np.array([classes[int(rows[i][0])] for i in test], "u1"),

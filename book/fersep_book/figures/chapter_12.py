@@ -60,13 +60,13 @@ def half_widths(widths: ArrayLike, smallest: float) -> parts.Picture:
     """
     pairs, alone, both = parts.as_array(widths).T
     figure, axes = parts.one_panel(2.3)
-    for values, color, name in (
-        (alone, style.GRAY, "seeds alone"),
-        (both, style.BLUE, "seeds and test images"),
+    for values, color, name, up in (
+        (alone, style.GRAY, "seeds alone", -9),
+        (both, style.BLUE, "seeds and test images", 3),
     ):
         axes.plot(pairs, values, "o-", color=color, ms=5)
         place = (pairs[-1], values[-1])
-        parts.note(axes, name, place, (8, -3), color=color, fontsize=9)
+        parts.note(axes, name, place, (8, up), color=color, fontsize=9)
     axes.axhline(smallest, color=style.INK, ls=style.DOTTED, lw=1)
     axes.set(xlabel="pairs of runs", ylabel="half-width, points", ylim=(0, 3))
     axes.set_xlim(1.7, pairs[-1] + 0.35 * (pairs[-1] - 1))
