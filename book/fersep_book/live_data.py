@@ -15,10 +15,10 @@ from torch import Tensor
 
 from fersep import rendered
 from fersep.data import Faces, is_rendered
-from fersep.data.cards import WORDS
 from fersep.rendered.sampling import ACTION_UNITS, PERSON
 from fersep_book import evidence, outcomes
 from fersep_book.evidence import Array, Experiment, Recording
+from fersep_book.figures import parts
 from fersep_book.outcomes import Claim
 
 #: Outcomes for which the classes are the sample: the numbers of a run's classes.
@@ -101,8 +101,7 @@ def maps(
             },
         }
     data = {"views": views, "labels": np.asarray(labels).tolist()}
-    words = WORDS["compound" if set(classes) <= set(WORDS["compound"]) else "basic"]
-    data |= {"classes": [words.get(name, [name])[0] for name in classes]}
+    data |= {"classes": parts.class_words(classes)}
     return data | ({"faces": _sheet(faces.images)} if faces is not None else {})
 
 

@@ -45,6 +45,19 @@ def test_steps_learn_and_move_the_centers(name, recipes):
     assert not recipes["separate"].centers.requires_grad
 
 
+@pytest.mark.parametrize("own", [lambda x, y: x.square().mean(), None])
+def test_a_loss_of_ones_own_is_felt_and_a_pair_differs_by_it_alone(own, recipes):
+    own = own or recipes["separate"]
+    found = []
+    for lam in (0.0, 0.0, 1.0):
+        torch.manual_seed(1)
+        network = Small()
+        recipes["train"](network, own, recipes["x"], recipes["y"], lam, seed=2)
+        found.append(network.body.weight)
+    assert torch.equal(found[0], found[1])
+    assert not torch.allclose(found[0], found[2])
+
+
 def test_gathered_steps_are_those_of_the_whole_batch(recipes):
     net, x, y = recipes["network"], recipes["x"], recipes["y"]
     state = {k: v.clone() for k, v in net.state_dict().items()}

@@ -23,7 +23,8 @@ def convergence(
     epochs = np.arange(1, len(values) + 1)
     figure, axes = parts.one_panel(3.0)
     looks = style.class_style(classes)
-    for name, curve, (color, marker) in zip(classes, values.T, looks, strict=True):
+    names = parts.class_words(classes)
+    for name, curve, (color, marker) in zip(names, values.T, looks, strict=True):
         look = {"color": color, "ms": 7, "mec": "white", "mew": 0.6}
         axes.plot(epochs, curve, marker=marker, label=name, **look)
     side = max(0.5, 0.05 * len(epochs))
@@ -56,11 +57,12 @@ def predicted(
     Both are (seeds, s).
     """
     x, y = parts.as_array(expected), parts.as_array(observed)
-    figure, axes = parts.one_panel(3.6, 5.6)
+    figure, axes = parts.one_panel(3.0, 5.6)
     axes.plot([-1, 1], [-1, 1], color=style.PALE, lw=1, zorder=0)
     axes.axhline(0, color=style.INK, lw=0.8, ls=style.DOTTED)
     looks = style.class_style(classes)
-    for j, (name, (color, marker)) in enumerate(zip(classes, looks, strict=True)):
+    names = parts.class_words(classes)
+    for j, (name, (color, marker)) in enumerate(zip(names, looks, strict=True)):
         look = {"color": color, "ms": 7, "mec": "white", "mew": 0.4}
         axes.plot(x[:, j], y[:, j], marker, label=name, **look)
     parts.legend_beside(axes)

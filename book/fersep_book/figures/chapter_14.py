@@ -18,7 +18,7 @@ def gains(
     verdict; a band of ``margin`` holds gains too small to matter.
     """
     number = sum(len(losses) + 1 for losses in families.values())
-    figure, axes = parts.one_panel(0.95 + 0.27 * number)
+    figure, axes = parts.one_panel(0.95 + 0.24 * number)
     beside = {"xycoords": axes.get_yaxis_transform(), "annotation_clip": False}
     axes.axvspan(-margin, margin, color=style.GRAY, alpha=0.18, lw=0)
     axes.axvline(0, color=style.INK, lw=1, ls=style.DOTTED)

@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
+from fersep.data.cards import WORDS
 from fersep_book.figures.style import (
     CLASS_STYLE,
     INK,
@@ -73,6 +74,12 @@ def say(form: str, *columns: Iterable[Any]) -> str:
     """
     rows = zip(*columns, strict=True)
     return listing([form.format(*row).replace("\n", " ") for row in rows])
+
+
+def class_words(classes: Sequence[str]) -> list[str]:
+    """Return words for the paper's classes; other classes keep their names."""
+    words = WORDS["compound" if set(classes) <= set(WORDS["compound"]) else "basic"]
+    return [words.get(name, [name])[0] for name in classes]
 
 
 def interval_words(interval: Any, form: str = ".2f") -> str:
