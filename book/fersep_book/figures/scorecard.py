@@ -160,8 +160,9 @@ def strip(claim: Any, measured: Mapping[str, Any]) -> str:
 def _marked(arm: str, words: str, look: str) -> str:
     """Words after the mark of an arm."""
     return (
-        f'<svg width="14" height="12" {look} style="display:inline-block;width:14px">'
-        f"{_mark(arm, '7', 6)}</svg>{words}"
+        '<span style="white-space:nowrap"><svg width="14" height="12" '
+        f'style="display:inline-block;width:14px" {look}>{_mark(arm, "7", 6)}</svg>'
+        f"{words}</span>"
     )
 
 
