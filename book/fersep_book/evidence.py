@@ -197,12 +197,15 @@ def read_plan(name: str, root: Path | None = None) -> dict[str, Any]:
     grid = [dict(zip(matrix, each, strict=True)) for each in product(*matrix.values())]
     arms = {",".join(f"{k}={v}" for k, v in arm.items()): arm for arm in grid if arm}
     plan["arms"] = plan.get("arms", {}) | arms
+    for other, names in plan.get("reuse", {}).items():
+        theirs = read_plan(other, root)["arms"]
+        plan["arms"] = {arm: theirs[arm] for arm in names} | plan["arms"]
     return plan | {"seal": hashlib.sha256(content).hexdigest()}
 
 
 @cache
 def load(name: str, root: Path | None = None) -> Experiment:
-    """Return the recorded runs of an experiment.
+    """Return the recorded runs of an experiment, and those that it takes from others.
 
     ValueError if there is no such experiment, or a result was made under another text
     of it.
@@ -220,6 +223,9 @@ def load(name: str, root: Path | None = None) -> Experiment:
         arm, seed = facts["note"]["arm"], facts["settings"]["seed"]
         # An array is read when it is asked for.
         runs.setdefault(arm, {})[seed] = Recording(facts, np.load(path))
+    for other, names in plan.get("reuse", {}).items():
+        theirs = load(other, root).runs
+        runs |= {arm: dict(theirs.get(arm, {})) for arm in names}
     arms = plan["arms"]
     seeds = [s for s in plan["seeds"] if all(s in runs.get(arm, {}) for arm in arms)]
     paired = {arm: {s: runs[arm][s] for s in seeds} for arm in arms if seeds}

@@ -1,13 +1,16 @@
 """Experiments are files; Snakemake runs what is missing; results keep the seal."""
 
+import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from fersep_book import ROOT, evidence
 
 from fersep import analysis, equations
@@ -41,6 +44,35 @@ def test_an_experiment_says_all_that_a_reader_asks(name):
         assert {*plan["parameters"], *arm} <= OPTIONS
         known = {field.name for field in fields(Settings)}
         Settings(**{k: v for k, v in (plan["parameters"] | arm).items() if k in known})
+
+
+def test_every_system_had_as_many_trials_and_the_best_is_taken():
+    plan, pilot = (evidence.load(f"fer2013-systems{end}") for end in ("", "-pilot"))
+    six = dict.fromkeys(yaml.safe_load(text_of(plan.name))["arms"], 6)
+    assert Counter(arm.partition(",")[0] for arm in pilot.plan["arms"]) == six
+    rules = evidence.read_plan("fer2013-loss-pilot")["arms"].values()
+    assert Counter(arm["rule"] for arm in rules) == dict.fromkeys(evidence.RULES, 6)
+    for row in plan.plan["handcrafted"].values():
+        assert len({str(trial) for trial in row["trials"]}) == 6
+    # What is taken from another experiment was trained as the rest is.
+    parameters = evidence.read_plan("fer2013")["parameters"] | {"brief": True}
+    del parameters["also"]
+    assert plan.plan["parameters"] == parameters
+    # The arms get their values once the pilot has them.
+    assert pilot.complete == ("waits" not in plan.plan)
+    for arm in six if pilot.complete else ():
+        trials = [name for name in pilot.runs if name.startswith(f"{arm},")]
+        best = max(
+            trials,
+            key=lambda name: pilot.of(name)[0].facts["history"]["validation_accuracy"][
+                -1
+            ],
+        )
+        assert plan.plan["arms"][arm] == pilot.plan["arms"][best]
+
+
+def text_of(name):
+    return (ROOT / "experiments" / f"{name}.yml").read_text("utf-8")
 
 
 def test_results_are_small_and_belong_to_their_experiments():
@@ -121,10 +153,53 @@ def test_an_experiment_runs_what_is_missing_and_its_results_are_read(tmp_path):
     assert "2 arms × 2 seeds" in found.source()
     assert evidence.outdated(found) == []
 
+    # Another experiment takes these runs, and trains none of them again.
+    reusing = "reuse: {tiny: [softmax]}\nseeds: [1]\nminutes: 0\n"
+    (place / "more.yml").write_text(reusing)
+    more = evidence.load("more", tmp_path)
+    assert more.complete
+    assert more.of("softmax") == found.of("softmax")[1:]
+    assert "more: 0 of 0 runs are left" in snakemake(tmp_path, "experiment=more")
+    (place / "more.yml").write_text(reusing + "waits: tiny\n")
+    with pytest.raises(AssertionError, match="more waits for tiny: run that, give the"):
+        snakemake(tmp_path, "experiment=more")
+
     (place / "tiny.yml").write_text(TINY.replace("[0, 1]", "[0, 1, 2]"))
     evidence.load.cache_clear()
     with pytest.raises(ValueError, match=r"tiny/\S+ was made under another text"):
         evidence.load("tiny", tmp_path)
+
+
+def test_handcrafted_rows_are_tried_on_rendered_faces(tmp_path):
+    order = [Path(sys.executable).with_name("uv"), "run", "--no-project", "--python"]
+    order += [sys.executable, "--with", "scikit-image==0.26.0", "python"]
+    order += ["experiments/handcrafted.py", "fer2013-systems"]
+    trial = ["--data", "rendered_basic", "--size", "500"]
+    rows = evidence.read_plan("fer2013-systems")["handcrafted"]
+
+    def run(*more):
+        return subprocess.run([*order, *more], cwd=ROOT, capture_output=True, text=True)
+
+    assert "is a trial: name a folder --out" in run(*trial).stderr
+    done = run(*trial, "--out", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    better = []
+    for name, row in rows.items():
+        kept = np.load(tmp_path / f"{name}.npz")
+        facts = json.loads(str(kept["facts"]))
+        right = kept["validation_predictions"] == kept["validation_labels"]
+        scores = facts["history"]["trials"]
+        assert len(scores) == 6
+        assert facts["settings"]["taken"] == row["trials"][np.argmax(scores)]
+        # All training images take part in the trials here, so the best is the last.
+        assert 100 * right.mean() == pytest.approx(max(scores))
+        assert facts["note"]["seal"] == ""
+        answers = kept["test_labels"], kept["test_predictions"]
+        by_chance = np.prod([np.bincount(a, minlength=7) / len(a) for a in answers], 0)
+        better.append(np.equal(*answers).mean() - by_chance.sum())
+    assert np.mean(better) > 0.04
+    (tmp_path / "hog-rbf.npz").unlink()
+    assert run(*trial, "--out", str(tmp_path)).stdout.count("\n") == 1
 
 
 @pytest.mark.parametrize("part", ["inter_weight", "intra_weights"])
