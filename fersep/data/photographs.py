@@ -194,7 +194,7 @@ class Photographs:
                 "so results will look better than they are; given splits are never "
                 "changed, splits that are made here have no such people or pictures"
                 f"{'' if searched else way}",
-                stacklevel=4,
+                stacklevel=5,
             )
 
     def _begin(self) -> None:
@@ -227,5 +227,5 @@ class Photographs:
                 f"{classes[c]} has no {split} image in {self.root}: {len(its)} images "
                 f"in other splits, of {len({*its})} people or unnamed pictures, the "
                 f"first {min(its)}; {'add some there' if self.given else way}",
-                stacklevel=4,
+                stacklevel=5,
             )
