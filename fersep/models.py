@@ -228,6 +228,11 @@ def _fill(
                 f"is {there}, should be {needed}; give --arch, --stem and --width of "
                 "the network that was saved"
             )
+        if name in body and not body[name].isfinite().all():
+            raise ValueError(
+                f"the weights {weights} hold NaN or infinity in {name}; that training "
+                "went wrong, take an earlier checkpoint of it"
+            )
     net.load_state_dict(body, strict=False)
     left, new = (
         ", ".join(sorted({k.split(".")[0] for k in names if k not in body}))

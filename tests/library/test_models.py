@@ -99,6 +99,9 @@ def test_bad_arguments_are_named(tmp_path):
 
     (tmp_path / "broken.pt").write_bytes(b"no archive")
     saved = file("w.pt", resnet18(num_classes=7).state_dict())
+    state = resnet18(num_classes=7).state_dict()
+    state["bn1.bias"][3] = torch.nan
+    sick = file("sick.pt", state)
     part = file("part.pt", {"conv1.weight": torch.zeros(64, 3, 7, 7)})
     deep = file("deep.pt", resnet34().state_dict())
     module = file("module.pt", resnet18())
@@ -114,6 +117,7 @@ def test_bad_arguments_are_named(tmp_path):
         ({"stem": "small", "weights": saved}, r"conv1.weight is \[64, 3, 7, 7\]"),
         ({"weights": deep}, r"layer1.2.* is \[64, 64, 3, 3\], should be none"),
         ({"weights": module}, r"could run code; .*torch.save\(model.st"),
+        ({"weights": sick}, "hold NaN or infinity in bn1.bias"),
         ({"weights": part}, "resnet18 of width 64: bn1.weight is none"),
     ]:
         with pytest.raises(ValueError, match=says):
