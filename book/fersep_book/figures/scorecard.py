@@ -143,7 +143,8 @@ def strip(claim: Any, measured: Mapping[str, Any]) -> str:
             places = f'x1="{at(e.low)}" x2="{at(e.high)}" y1="{y}" y2="{y}"'
             drawn.append(f"<line {places} {look}/>")
         drawn.append(_mark(arm, at(e.mean), y))
-    unit = " points" if claim.outcome.startswith("gain") else ""
+    points = f" point{'s' * (claim.margin != 1)}"
+    unit = points if claim.outcome.startswith("gain") else ""
     digits = digits_of(claim.outcome)
     told = [f"{ARMS[arm][0]} {in_figures(e, digits)}" for arm, e in measured.items()]
     alt = f"{claim.outcome}{unit and ', in points'}: {'; '.join(told)}"
