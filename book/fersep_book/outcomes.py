@@ -481,6 +481,15 @@ def reasons(*judged: Judgment) -> list[str]:
     return list(dict.fromkeys(said))
 
 
+def on_rendered(*ids: str) -> str:
+    """Say what rendered faces answer to some claims, as a sentence of an answer."""
+    judged = judge_recorded("rendered")
+    said = [
+        f"{c.says.lower()}: {judged[c.id].verdict}" for c in claims() if c.id in ids
+    ]
+    return f"On rendered faces: {'; '.join(said)}."
+
+
 def why_silent(found: Experiment | None) -> str:
     """Say why an experiment decides nothing yet; empty where it does.
 
