@@ -487,7 +487,9 @@ def on_rendered(*ids: str) -> str:
     said = [
         f"{c.says.lower()}: {judged[c.id].verdict}" for c in claims() if c.id in ids
     ]
-    return f"On rendered faces: {'; '.join(said)}."
+    why = dict.fromkeys(judged[id].reason for id in ids if judged[id].reason)
+    reason = f" ({'; '.join(why)})" if why else ""
+    return f"On rendered faces: {'; '.join(said)}{reason}."
 
 
 def why_silent(found: Experiment | None) -> str:
