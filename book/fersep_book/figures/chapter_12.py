@@ -61,14 +61,16 @@ def half_widths(widths: ArrayLike, smallest: float) -> parts.Picture:
     pairs, alone, both = parts.as_array(widths).T
     figure, axes = parts.one_panel(2.3)
     for values, color, name, up in (
-        (alone, style.GRAY, "seeds alone", -9),
+        (alone, style.GRAY, "seeds alone", -14),
         (both, style.BLUE, "seeds and test images", 3),
     ):
         axes.plot(pairs, values, "o-", color=color, ms=5)
         place = (pairs[-1], values[-1])
         parts.note(axes, name, place, (8, up), color=color, fontsize=9)
     axes.axhline(smallest, color=style.INK, ls=style.DOTTED, lw=1)
-    axes.set(xlabel="pairs of runs", ylabel="half-width, points", ylim=(0, 3))
+    # Of two pairs the interval is too wide to be drawn with the others.
+    axes.set(xlabel="pairs of runs", ylabel="half-width, points")
+    axes.set_ylim(0, 1.2 * both[:2].min())
     axes.set_xlim(1.7, pairs[-1] + 0.35 * (pairs[-1] - 1))
     parts.whole_ticks(axes.xaxis)
     parts.finding(figure, "Half of the interval, by the number of pairs")

@@ -154,8 +154,9 @@ def interval_groups(
     axes.axvline(0, color=style.INK, lw=1, ls=style.DOTTED)
     if paper is not None:
         axes.axvline(paper, color=style.INK, lw=1.2, ls=style.DASHED)
-        place = (paper, len(groups) - 0.5)
-        parts.note(axes, "the paper, RAF-DB", place, (4, 3), fontsize=8.5)
+        above = {"xycoords": axes.get_xaxis_transform(), "annotation_clip": False}
+        look = {"fontsize": 8.5, "ha": "center", **above}
+        parts.note(axes, "the paper, RAF-DB", (paper, 1), (0, 4), **look)
     axes.set_yticks(range(len(groups)), list(groups))
     axes.set_ylim(len(groups) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
