@@ -102,7 +102,7 @@ def _cell(claim: Any, judgment: Any, kind: str) -> str:
     sign = SIGNS.get(judgment.verdict, "")
     verdict = f"<b>{sign} {judgment.verdict}</b>" if sign else judgment.verdict
     words = [
-        _marked(arm, word, f'role="img" aria-label="{ARMS[arm][0]}"')
+        _marked(arm, word, f'role="img" aria-label="rule: {ARMS[arm][0]}"')
         if arm in ARMS
         else f"{arm}: {word}"
         for arm, word in judgment.words.items()
