@@ -1,8 +1,10 @@
 """What a stranger reads first: README, citation, license, changes."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
+from statistics import median
 
 import yaml
 
@@ -52,3 +54,28 @@ def test_targets_of_the_readme_exist():
     assert len(targets) >= 3
     for target in map("".join, targets):
         assert re.search(rf"^{target}:", makefile, re.M), target
+
+
+def recorded_speed() -> list[str]:
+    """Lines of the README, from the records of the benchmarks."""
+
+    def read(name):
+        return json.loads((ROOT / "results" / "cpu" / name).read_text("utf-8"))
+
+    loss, maps = read("loss_benchmark.json")["rows"], read("tsne.json")["rows"][0]
+    step = {row["form"]: row["milliseconds"] for row in loss if row["s"] == 7}
+    rates = read("training/width-64.json")["images per second"]
+    fit, bare = (median(rates[f"bfloat16, {what}"]) for what in ("fit", "bare"))
+    return [
+        "loss, gradient and step of the centers, m = 100, d = 512, s = 7: "
+        f"{step['separate loss, by hand']:.2f} ms; "
+        f"autograd {step['separate loss, autograd']:.2f} ms",
+        "training, ResNet18 of full width, 48 pixels: "
+        f"{fit:.0f} images/s; the bare network {bare:.0f}",
+        f"t-SNE of {maps['points']:,} features: {maps['fersep']:.1f} s; "
+        f"scikit-learn {maps['scikit-learn']:.1f} s",
+    ]
+
+
+def test_the_readme_shows_the_recorded_speed():
+    assert "\n".join(recorded_speed()) in README
