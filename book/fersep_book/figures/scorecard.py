@@ -56,7 +56,7 @@ def scorecard(
     """Every claim in a row, and what was found on each kind of faces.
 
     ``judged`` has for each of two kinds of faces a `fersep_book.outcomes.Judgment` by
-    the claim's id; the dots and intervals of the first have the wider column.
+    the claim's id; the dots and intervals of the first are drawn, where there is room.
     """
     kinds = [f"{kind[0].upper()}{kind[1:]} faces" for kind in judged]
     heads = "".join(f"<p>{each}</p>" for each in ["The paper's claim", *kinds])
@@ -64,7 +64,7 @@ def scorecard(
     bare = [c for c in claims if _is_bare(c, judged)]
     for claim in (c for c in claims if c not in bare):
         cells = "".join(
-            _cell(claim, found[claim.id], kind)
+            _cell(claim, found[claim.id], kind, drawn=kind == kinds[0])
             for kind, found in zip(kinds, judged.values(), strict=True)
         )
         rows.append(
@@ -98,7 +98,7 @@ def _is_bare(claim: Any, judged: Mapping[str, Mapping[str, Any]]) -> bool:
     return all(found[claim.id].verdict == "not measured" for found in judged.values())
 
 
-def _cell(claim: Any, judgment: Any, kind: str) -> str:
+def _cell(claim: Any, judgment: Any, kind: str, *, drawn: bool) -> str:
     sign = SIGNS.get(judgment.verdict, "")
     verdict = f"<b>{sign} {judgment.verdict}</b>" if sign else judgment.verdict
     words = [
@@ -109,7 +109,7 @@ def _cell(claim: Any, judgment: Any, kind: str) -> str:
     ]
     said = f'<span class="kind">{kind}: </span>{verdict}'
     said += f"<br><small>{', '.join(words)}</small>" if words else ""
-    if not judgment.measured:
+    if not (drawn and judgment.measured):
         return f'<p class="cell bare">{said}</p>'
     picture = strip(claim, judgment.measured)
     return f'<div class="cell"><div>{picture}</div><p style="margin:0">{said}</p></div>'
