@@ -55,6 +55,17 @@ def _parse(html: str) -> BeautifulSoup:
     return BeautifulSoup(html, "html.parser")
 
 
+@cache
+def _places(html: str) -> frozenset[str]:
+    """Return the names of all places that a link may lead to."""
+    tree = _parse(html)
+    return frozenset(
+        str(element[attribute])
+        for attribute in ("id", "name")
+        for element in tree.find_all(attrs={attribute: True})
+    )
+
+
 def _soup(path: Path) -> BeautifulSoup:
     return _parse(path.read_text("utf-8"))
 
@@ -106,10 +117,9 @@ def _link_fault(path: Path, link: str) -> str:
     if not target.is_file():
         return f"{link} leads to no file"
     anchor = unquote(parts.fragment)
-    if anchor and target.suffix == ".html":
-        tree = _soup(target)
-        if not tree.find(id=anchor) and not tree.find(attrs={"name": anchor}):
-            return f"{link} leads to no place on that page"
+    on_page = anchor and target.suffix == ".html"
+    if on_page and anchor not in _places(target.read_text("utf-8")):
+        return f"{link} leads to no place on that page"
     return ""
 
 
