@@ -38,6 +38,7 @@ def build_apart() -> None:
 build_apart()
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order the tests: units, chapters, site. What is cheap fails first.
 
