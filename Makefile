@@ -37,7 +37,7 @@ test: env browser  ## check the code, run units and chapters, open every page in
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m mypy
-	$(BIN)/python -m pytest -n $(CORES) --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest
 
 evidence: env  ## run what is missing of experiments/NAME.yml (ROOT=photographs, CORES=2, ARGS=-n to only say what)
 	@test -n "$(NAME)" || { echo "Name an experiment: make evidence NAME=$$(ls experiments/*.yml | xargs -n1 basename -s .yml | head -1)"; exit 1; }
