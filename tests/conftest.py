@@ -21,8 +21,6 @@ os.environ.pop("FERSEP_PROFILE", None)
 
 def build_apart() -> None:
     """Build in a folder of the tests, which shares drawn faces and trained networks."""
-    if "PYTEST_XDIST_WORKER" in os.environ:  # the process that started it has named it
-        return
     book = Path(os.environ["FERSEP_BUILD"])  # which fersep_book sets
     own = book / "test" / "_build"
     if not own.exists() and (book / "executed").exists():
@@ -38,26 +36,15 @@ def build_apart() -> None:
 build_apart()
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order the tests: units, chapters, site. What is cheap fails first.
-
-    Side by side, a file stays in one process, but the chapters and the site go
-    together, since they share a build; and what takes longest begins.
-    """
+    """Order the tests: units, chapters, site. What is cheap fails first."""
 
     def rank(item: pytest.Item) -> int:
         if item.get_closest_marker("site"):
             return 2
         return 1 if item.get_closest_marker("chapters") else 0
 
-    book = ("test_chapters", "test_site")
     items.sort(key=rank)
-    for item in items:
-        group = "book" if item.path.stem in book else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=lambda item: -3 if item.path.stem in book else -rank(item))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
