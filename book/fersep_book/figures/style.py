@@ -205,7 +205,9 @@ def lay_out_for_phone(figure: Figure) -> None:
                 axes.tick_params(labelleft=True)
                 axes.set_ylabel(placed[0].get_ylabel())
     for text in figure.texts:
-        text.set_text(textwrap.fill(text.get_text(), 40))
+        lines = textwrap.wrap(text.get_text(), 40)
+        text.set_text("\n".join(lines))
+        height += 0.2 * (len(lines) - 1)
     for legend in list(figure.legends):
         names = [text.get_text() for text in legend.get_texts()]
         columns = max(1, 50 // (max(map(len, names)) + 8))
