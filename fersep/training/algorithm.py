@@ -1,7 +1,8 @@
 """Algorithm 1: train a network with the softmax loss and the separate loss.
 
 From top to bottom: :func:`fit` prepares and loops over the epochs, :func:`train_epoch`
-is the algorithm itself, :func:`measure_epoch` looks at what an epoch reached.
+over the steps, which are `fersep.training.steps`; :func:`measure_epoch` looks at what
+an epoch reached.
 """
 
 from __future__ import annotations
@@ -11,22 +12,22 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from fersep import analysis, equations, provenance
-from fersep.losses import CenterBasedLoss, make_loss, softmax_loss
+from fersep.losses import CenterBasedLoss, make_loss
 from fersep.models import ExpressionNet, start_in_words
 from fersep.training import checkpoints, processes
 from fersep.training.batches import Feed, normalize
 from fersep.training.followers import CenterFollower
 from fersep.training.processes import autocast, pick_device, pick_precision, repeatable
 from fersep.training.runs import Run, Settings, describe, initial_network, learning_rate
+from fersep.training.steps import Step, make_step
 
 if TYPE_CHECKING:
     from fersep.data import Faces
@@ -100,6 +101,7 @@ def fit(
         generator.set_state(kept["generator"])
         history, begun = kept["history"], begun - kept["seconds"]
     network = processes.wrap_model(model, sync_batch_norm=sync_batch_norm)
+    step = make_step(network, loss, optimizer, settings, followers)
     done = len(history.get("softmax_loss", []))
     steps = math.ceil(len(train.labels) / settings.batch_size)
     bar = _make_bar(done * steps, settings.epochs * steps, settings, progress)
@@ -107,9 +109,7 @@ def fit(
     with bar, repeatable(), failing:
         for epoch in range(done, settings.epochs):
             batches = _count(seen.draw_epoch(settings.batch_size, generator), bar)
-            means = train_epoch(
-                network, loss, optimizer, batches, settings, epoch, followers
-            )
+            means = train_epoch(step, batches, epoch)
             reached = measure_epoch(model, loss.centers, seen, unseen, settings)
             true = reached["true_centers"].to(where)
             for each in followers:
@@ -136,55 +136,25 @@ def fit(
 
 
 def train_epoch(
-    network: nn.Module,
-    loss: CenterBasedLoss,
-    optimizer: torch.optim.Optimizer,
+    step: Step,
     batches: Iterable[tuple[Tensor, Tensor, float, float]],
-    settings: Settings,
     epoch: int = 0,
-    followers: Sequence[CenterFollower] = (),
 ) -> dict[str, float]:
-    """Train on one epoch: Algorithm 1.
+    """Train on the batches of one epoch, as `Feed.draw_epoch` gives them.
 
-    The network returns features and logits; batches are those of `Feed.draw_epoch`.
     Returns means over the images, as in the history of a `Run`.
     """
-    where, dtype = loss.centers.device, loss.centers.dtype
-    sums = torch.zeros(5, device=where, dtype=dtype)
-    of_logits = partial(
-        softmax_loss,
-        head=settings.head,
-        scale=settings.scale,
-        margin=settings.margin,
-        smoothing=settings.smoothing,
-    )
-    network.train()
-    for follower in followers:
+    settings = step.settings
+    step.network.train()
+    step.sums.zero_()
+    for follower in step.followers:
         follower.waiting.clear()
     for images, labels, weight, done in batches:
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(settings, epoch, done)
-        with autocast(settings.precision, where):
-            features, logits = network(images)
-        # Algorithm 1, line by line.
-        softmax = of_logits(_at_least_single(logits), labels)
-        intra, inter = loss.parts(features, labels)
-        total = softmax + settings.lam * (intra + inter)
-        loss.update(features.detach(), labels)
-        for follower in followers:
-            follower.see(features.detach(), labels)
-        optimizer.zero_grad()
-        (weight * total).backward()
-        optimizer.step()
-
-        with torch.no_grad():
-            sums[:3] += torch.stack([softmax, intra, inter]) * len(labels)
-            sums[3] += (logits.argmax(1) == labels).sum()
-            sums[4] += len(labels)
+        step(images, labels, weight, learning_rate(settings, epoch, done))
     # The only place where the training reads values back from the device.
-    processes.add_up(sums)
-    *losses, right = (sums[:4] / sums[4]).tolist()
-    loss.raise_on_faults()
+    processes.add_up(step.sums)
+    *losses, right = (step.sums[:4] / step.sums[4]).tolist()
+    step.loss.raise_on_faults()
     if not math.isfinite(sum(losses)):
         raise FloatingPointError(
             f"the loss is no longer a finite number; lower lr (now {settings.lr}) or "
@@ -228,11 +198,12 @@ def measure_epoch(
 
 
 def evaluate(
-    model: ExpressionNet, images: Tensor, batch_size: int = 128
+    model: ExpressionNet, images: Tensor, batch_size: int | None = None
 ) -> tuple[Tensor, Tensor]:
     """Return features (n, d) and logits (n, s) of uint8 images, on the CPU.
 
-    The model runs in evaluation mode, on the device it is on.
+    The model runs in evaluation mode, on the device it is on; without a size its
+    batches are as large as this device takes them best.
     """
     features, logits = _predict(model, images, batch_size)
     return features.cpu(), logits.cpu()
@@ -240,10 +211,12 @@ def evaluate(
 
 @torch.no_grad()
 def _predict(
-    model: ExpressionNet, images: Tensor, batch_size: int = 128
+    model: ExpressionNet, images: Tensor, batch_size: int | None = None
 ) -> tuple[Tensor, Tensor]:
     """As `evaluate`, but leave both where the model is."""
     where = next(model.parameters()).device
+    # A CPU keeps a small batch in its caches; a GPU waits for the next order.
+    batch_size = batch_size or (1024 if where.type == "cuda" else 128)
     was_training = model.training
     model.eval()
     parts = [model(normalize(part.to(where))) for part in images.split(batch_size)]

@@ -149,11 +149,19 @@ def test_the_real_network_ends_alike_everywhere_and_resumes(data, tmp_path):
     assert gap(again[0], whole[0])[0] == gap(again[1], whole[0])[0] == 0
 
 
-def test_torchrun_writes_one_run(tmp_path):
+@pytest.mark.parametrize(
+    ("device", "n", "batch_norm"),
+    [
+        ("cpu", 2, "of each process"),
+        pytest.param("cuda", 1, "joined", marks=pytest.mark.gpu),
+    ],
+)
+def test_torchrun_writes_one_run(tmp_path, device, n, batch_norm):
+    joined = " --sync-batch-norm" if batch_norm == "joined" else ""
     order = (
-        "-m torch.distributed.run --nproc-per-node 2 --standalone -m fersep train "
+        f"-m torch.distributed.run --nproc-per-node {n} --standalone -m fersep train "
         f"--out {tmp_path / 'run'} --size 200 --image-size 32 --difficulty easy "
-        "--device cpu --epochs 2 --width 4 --batch-size 25"
+        f"--device {device} --epochs 2 --width 4 --batch-size 25{joined}"
     )
     done = subprocess.run(
         [sys.executable, *order.split()],
@@ -164,10 +172,11 @@ def test_torchrun_writes_one_run(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert (
-        "2 process(es) on cpu: separate, λ = 0.9, seed 0, from scratch" in done.stdout
+        f"{n} process(es) on {device}: separate, λ = 0.9, seed 0, from scratch"
+        in done.stdout
     )
     assert done.stdout.count("validation accuracy") == 1
     assert not (tmp_path / "run.checkpoints").exists()
     run = Run.load(tmp_path / "run")
-    assert run.provenance["processes"] == 2
-    assert run.provenance["batch_norm"] == "of each process"
+    assert run.provenance["processes"] == n
+    assert run.provenance["batch_norm"] == batch_norm

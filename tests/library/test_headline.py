@@ -18,19 +18,16 @@ def headline(monkeypatch):
 def test_each_part_leaves_its_file(headline, tmp_path):
     out = tmp_path / "out"
     order = ["--tiny", "--device", "cpu", "--out", str(out)]
-    assert headline.main([*order, "--part", "speed-32", "precision", "width-16"]) == 0
-    names = ("speed-32", "precision", "width-16")
+    names = ("speed-32", "width-16")
+    assert headline.main([*order, "--part", *names]) == 0
     assert {f.stem for f in out.iterdir()} == set(names)
-    speed, precision, width = (
+    speed, width = (
         json.loads((out / f"{name}.json").read_text(encoding="utf-8")) for name in names
     )
     assert len(width["images per second"]["bfloat16, share"]) == 3
     rates = speed["images per second"]
     assert set(rates) >= {"fersep, whole fit", "torchvision", "torchvision, bfloat16"}
-    assert min(rates.values()) > 0
-    assert speed["times torchvision"]["torchvision"] == 1
-    assert len(precision["test accuracy"]["bfloat16"]) == 2
-    assert precision["bfloat16 minus float32"]["n"] == 2
+    assert all(len(each) == 2 and min(each) > 0 for each in rates.values())
 
 
 def test_a_part_that_is_not_there_is_named(headline, capsys, tmp_path):

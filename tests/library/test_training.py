@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from fersep import equations, training
 from fersep.data import Faces, card
-from fersep.training import Run, Settings, batches
+from fersep.training import Run, Settings, batches, steps
 from fersep.training.arrays import reference_losses
 from fersep.training.followers import CenterFollower
 
@@ -220,6 +220,26 @@ def test_a_gpu_trains_the_same_way(data):
     run = training.fit(*data, TINY, device="cuda", progress=False)
     assert run.history["validation_accuracy"][-1] > 60
     assert run.centers.device.type == "cpu"
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"precision": "float32", "rule": "published", "init": "means"},
+        {"loss": "locality", "lam": 0.003, "lr_periods": 2},
+        {"lam": 0.0, "head": "arcface", "margin": 0.3, "schedule": "linear"},
+    ],
+    ids=str,
+)
+def test_a_recorded_step_trains_as_the_step_does(data, change, monkeypatch):
+    settings = replace(TINY, epochs=3, batch_size=16, **change)
+    recorded = training.fit(*data, settings, device="cuda", progress=False)
+    monkeypatch.setattr(steps, "RecordedStep", steps.Step)
+    whole = training.fit(*data, settings, device="cuda", progress=False)
+    assert recorded.history == whole.history
+    assert torch.equal(recorded.center_history, whole.center_history)
 
 
 @pytest.mark.parametrize("rule", ["exact", "published", "mean"])
