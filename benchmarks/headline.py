@@ -90,7 +90,7 @@ def our_epoch(
     """Return one epoch of the library's training, without its evaluation."""
     model, loss, optimizer, generator = prepare(train, settings, where)
     feed = Feed(train.images, train.labels, where)
-    step = make_step(model, loss, optimizer, settings)
+    step = make_step(model, loss, optimizer, feed, settings)
 
     def run_epoch() -> int:
         with repeatable():
@@ -107,7 +107,8 @@ def bare_epoch(
     model, _, optimizer, generator = prepare(train, settings, where)
     feed = Feed(train.images, train.labels, where)
     with repeatable():
-        x, y = next(iter(feed.draw_epoch(settings.batch_size, generator)))[:2]
+        draws, _, _ = next(feed.draw_epoch(settings.batch_size, generator))
+        x, y = feed.make_batch(draws)
 
     def run_epoch() -> int:
         model.train()

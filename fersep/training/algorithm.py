@@ -101,7 +101,7 @@ def fit(
         generator.set_state(kept["generator"])
         history, begun = kept["history"], begun - kept["seconds"]
     network = processes.wrap_model(model, sync_batch_norm=sync_batch_norm)
-    step = make_step(network, loss, optimizer, settings, followers)
+    step = make_step(network, loss, optimizer, seen, settings, followers)
     done = len(history.get("softmax_loss", []))
     steps = math.ceil(len(train.labels) / settings.batch_size)
     bar = _make_bar(done * steps, settings.epochs * steps, settings, progress)
@@ -136,11 +136,9 @@ def fit(
 
 
 def train_epoch(
-    step: Step,
-    batches: Iterable[tuple[Tensor, Tensor, float, float]],
-    epoch: int = 0,
+    step: Step, batches: Iterable[tuple[Tensor, float, float]], epoch: int = 0
 ) -> dict[str, float]:
-    """Train on the batches of one epoch, as `Feed.draw_epoch` gives them.
+    """Train on the batches of one epoch, as `Feed.draw_epoch` draws them.
 
     Returns means over the images, as in the history of a `Run`.
     """
@@ -149,8 +147,8 @@ def train_epoch(
     step.sums.zero_()
     for follower in step.followers:
         follower.waiting.clear()
-    for images, labels, weight, done in batches:
-        step(images, labels, weight, learning_rate(settings, epoch, done))
+    for draws, weight, done in batches:
+        step(draws, weight, learning_rate(settings, epoch, done))
     # The only place where the training reads values back from the device.
     processes.add_up(step.sums)
     *losses, right = (step.sums[:4] / step.sums[4]).tolist()

@@ -1,7 +1,7 @@
 """From images in memory to the batches that a network sees.
 
-What is random is drawn on the CPU: one seed gives the same changes on every device.
-Nothing here waits for an accelerator, so the next batch is made while it works.
+What is random is drawn on the CPU, an epoch at a time: one seed gives the same changes
+on every device, and nothing waits for an accelerator between two steps.
 """
 
 from collections.abc import Iterator, Sequence
@@ -35,27 +35,40 @@ class Feed:
 
     def draw_epoch(
         self, batch_size: int, generator: torch.Generator
-    ) -> Iterator[tuple[Tensor, Tensor, float, float]]:
-        """Give the batches of an epoch in a new order, changed as drawn.
+    ) -> Iterator[tuple[Tensor, float, float]]:
+        """Draw the batches of an epoch in a new order.
 
-        They are images (k, 3, height, width), normalized and in channels-last order,
-        labels (k,), the weight of their loss, and the share of the epoch at their
-        middle. Where several processes train, each gets its `part_of` every batch. A
-        last batch too small to give each of them two images is left out: batch norm has
-        no spread of one image. The generator is on the CPU.
+        Gives, for `make_batch`, (k, 4) int64 of each: image, flip, shift down and shift
+        right; the weight of its loss; the share of the epoch at its middle. Where
+        several processes train, each gets its `part_of` every batch. A last batch too
+        small to give each of them two images is left out: batch norm has no spread of
+        one image. The generator is on the CPU.
         """
         order = torch.randperm(len(self.labels), generator=generator)
-        parts = order.split(batch_size)
-        for step, batch in enumerate(parts):
+        parts, drawn, weights = order.split(batch_size), [], []
+        for batch in parts:
             if len(batch) < 2 * processes.world_size():
                 continue
             changes = draw_changes(len(batch), self.images.shape[2:], generator)
-            (index, weight), (mine, _) = map(processes.part_of, (batch, changes))
-            if self.resident:
-                index = self._send(index)
-            images, labels = self.images[index], self.labels[index]
-            images = apply_draws(self._send(images), self._send(mine))
-            yield images, self._send(labels), weight, (step + 0.5) / len(parts)
+            draws = torch.cat([batch[:, None], changes], 1)
+            mine, weight = processes.part_of(draws)
+            drawn.append(mine)
+            weights.append(weight)
+        whole = torch.cat(drawn)
+        if self.resident:
+            whole = self._send(whole)
+        each = zip(whole.split([len(mine) for mine in drawn]), weights, strict=True)
+        for step, (draws, weight) in enumerate(each):
+            yield draws, weight, (step + 0.5) / len(parts)
+
+    def make_batch(self, draws: Tensor) -> tuple[Tensor, Tensor]:
+        """Return images and labels as drawn by `draw_epoch`, on the device.
+
+        Images (k, 3, height, width) are normalized and in channels-last order.
+        """
+        index, changes = draws[:, 0], draws[:, 1:]
+        images = self._send(self.images[index])
+        return apply_draws(images, self._send(changes)), self._send(self.labels[index])
 
     def _send(self, tensor: Tensor) -> Tensor:
         if self.device.type == "cuda" and tensor.device.type == "cpu":

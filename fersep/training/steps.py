@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from fersep.losses import CenterBasedLoss, softmax_loss
 from fersep.losses.base import several_processes
+from fersep.training.batches import Feed
 from fersep.training.followers import CenterFollower
 from fersep.training.processes import autocast
 from fersep.training.runs import Settings
@@ -18,7 +19,7 @@ WARM_UP = 3
 
 
 class Step:
-    """A step on a batch, called with what `Feed.draw_epoch` gives and η.
+    """A step on a batch of a feed, called with what `Feed.draw_epoch` gives and η.
 
     The network returns features and logits. ``sums`` are of the images since they were
     last set to zero: the three losses, images named rightly, images.
@@ -29,12 +30,14 @@ class Step:
         network: nn.Module,
         loss: CenterBasedLoss,
         optimizer: torch.optim.Optimizer,
+        feed: Feed,
         settings: Settings,
         followers: Sequence[CenterFollower] = (),
     ) -> None:
         self.network = network
         self.loss = loss
         self.optimizer = optimizer
+        self.feed = feed
         self.settings = settings
         self.followers = followers
         self.sums = loss.centers.new_zeros(5)
@@ -46,10 +49,9 @@ class Step:
             smoothing=settings.smoothing,
         )
 
-    def __call__(
-        self, images: Tensor, labels: Tensor, weight: float, lr: float | Tensor
-    ) -> None:
+    def __call__(self, draws: Tensor, weight: float, lr: float | Tensor) -> None:
         """Take one step; Algorithm 1, line by line."""
+        images, labels = self.feed.make_batch(draws)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         with autocast(self.settings.precision, labels.device):
@@ -86,33 +88,29 @@ class RecordedStep(Step):
         self.graph = torch.cuda.CUDAGraph()
         self.taken = 0
 
-    def __call__(
-        self, images: Tensor, labels: Tensor, weight: float, lr: float | Tensor
-    ) -> None:
+    def __call__(self, draws: Tensor, weight: float, lr: float | Tensor) -> None:
         """Take one step."""
         self.lr.fill_(lr)
-        if self.taken < WARM_UP:
-            self.taken += 1
-            self._take_apart(images, labels, weight)
+        self.taken += 1
+        if self.taken <= WARM_UP:
+            self._take_apart(draws, weight)
             return
-        if self.taken == WARM_UP:
-            self.taken += 1
-            self.images, self.labels = images.clone(), labels.clone()
+        if self.taken == WARM_UP + 1:
+            self.draws = draws.clone()
             with torch.cuda.graph(self.graph):
-                super().__call__(self.images, self.labels, weight, self.lr)
-        if images.shape != self.images.shape:
-            super().__call__(images, labels, weight, self.lr)
+                super().__call__(self.draws, weight, self.lr)
+        if draws.shape != self.draws.shape:
+            super().__call__(draws, weight, self.lr)
             return
-        self.images.copy_(images)
-        self.labels.copy_(labels)
+        self.draws.copy_(draws)
         self.graph.replay()
 
-    def _take_apart(self, images: Tensor, labels: Tensor, weight: float) -> None:
+    def _take_apart(self, draws: Tensor, weight: float) -> None:
         """Take a step on another stream, as a recording does."""
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
-            super().__call__(images, labels, weight, self.lr)
+            super().__call__(draws, weight, self.lr)
         torch.cuda.current_stream().wait_stream(stream)
 
 
@@ -120,10 +118,12 @@ def make_step(
     network: nn.Module,
     loss: CenterBasedLoss,
     optimizer: torch.optim.Optimizer,
+    feed: Feed,
     settings: Settings,
     followers: Sequence[CenterFollower] = (),
 ) -> Step:
     """Return the faster step that can be taken here."""
     alone = not followers and not several_processes()
-    kind = RecordedStep if loss.centers.is_cuda and alone else Step
-    return kind(network, loss, optimizer, settings, followers)
+    on_gpu = loss.centers.is_cuda and feed.resident
+    kind = RecordedStep if on_gpu and alone else Step
+    return kind(network, loss, optimizer, feed, settings, followers)
