@@ -30,6 +30,7 @@ from fersep import analysis, equations
 from fersep.analysis import Interval
 from fersep_book import evidence
 from fersep_book.evidence import Experiment, Recording
+from fersep_book.figures import parts
 
 Array = NDArray[np.float64]
 Number = Callable[[Recording], float]
@@ -373,7 +374,7 @@ def judge_transfer(found: Experiment, margin: float) -> dict[str, Judgment]:
     }
     if reason := _what_lacks(found):
         arms = {name: {"exact": each} for name, each in measured.items()}
-        word = "no verdict yet"
+        word = "no verdict"
         return {name: Judgment(word, reason, arms.get(name, {})) for name in TRANSFER}
     words = in_one_level(measured, margin)
     return {
@@ -416,7 +417,7 @@ def judge(
     for claim in claims:
         arms, reason = measured[claim.id], silent[claim.id]
         if reason:
-            word = "no verdict yet" if claim.id in found else "not measured"
+            word = "no verdict" if claim.id in found else "not measured"
             judged[claim.id] = Judgment(word, reason, arms)
             continue
         if claim.alike:
@@ -463,7 +464,9 @@ def _join(
 ) -> Judgment:
     if len(set(words.values())) == 1:
         return Judgment(next(iter(words.values())), "", measured)
-    said = ", ".join(f"{arm}: {word}" for arm, word in words.items())
+    said = ", ".join(
+        f"{evidence.RULES.get(arm, arm)}: {word}" for arm, word in words.items()
+    )
     open_point = f"on {of_paper}, which the paper leaves open ({said})"
     return Judgment("depends", open_point, measured, words)
 
@@ -504,12 +507,14 @@ def why_silent(found: Experiment | None) -> str:
         return _what_lacks(found)
     some = found.of(next(iter(found.runs)))[0]
     classes = some.facts["data"]["classes"]
-    for name, count in zip(classes, np.bincount(some.labels), strict=True):
+    words = parts.class_words(classes)
+    for name, count in zip(words, np.bincount(some.labels), strict=True):
         if count < FEWEST_IMAGES:
             return f"{name} has {count} test images"
     for arm in found.runs:
         for name in never_said(found, arm):
-            return f"no run of {arm} ever predicts {name}"
+            rule = evidence.RULES.get(arm, arm)
+            return f"{rule}: no run ever predicts {words[classes.index(name)]}"
     return ""
 
 
@@ -566,7 +571,7 @@ _SAID = {
     ),
     "undecided": ("is undecided", "are undecided"),
     "by construction": ("is so by construction", "are so by construction"),
-    "no verdict yet": ("has no verdict yet", "have no verdict yet"),
+    "no verdict": ("has no verdict", "have no verdict"),
     "not measured": ("is not measured", "are not measured"),
 }
 
@@ -579,6 +584,6 @@ def sum_up(judged: Mapping[str, Judgment], faces: str) -> str:
         for word, forms in _SAID.items()
         if counts[word]
     ]
-    why = {j.reason for j in judged.values() if j.verdict == "no verdict yet"}
+    why = {j.reason for j in judged.values() if j.verdict == "no verdict"}
     because = f" ({why.pop()})" if len(why) == 1 else ""
     return f"Of {len(judged)} claims on {faces} faces {', '.join(said)}{because}"

@@ -99,7 +99,9 @@ def test_what_hangs_on_the_rule_of_the_centers_is_said():
     both = replace(found, runs={**found.runs, "mean": other.runs["mean"]})
     judged = judge([ACCURACY], {"accuracy": both})["accuracy"]
     assert judged.verdict == "depends"
-    assert judged.reason.endswith("leaves open (exact: holds, mean: fails)")
+    assert judged.reason.endswith(
+        "leaves open (exact gradient: holds, mean rule: fails)"
+    )
 
 
 def test_nothing_is_judged_without_all_seeds_images_and_classes():
@@ -121,9 +123,12 @@ def test_nothing_is_judged_without_all_seeds_images_and_classes():
         SEEDS, Recording(run.facts, {**run.arrays, "test_logits": never})
     )
     runs = {**found.runs, "exact": blind}
-    assert why_silent(replace(found, runs=runs)) == "no run of exact ever predicts C"
+    assert (
+        why_silent(replace(found, runs=runs))
+        == "exact gradient: no run ever predicts C"
+    )
     (judged,) = judge([ACCURACY], {"accuracy": more}).values()
-    assert judged.verdict == "no verdict yet"
+    assert judged.verdict == "no verdict"
     assert np.isfinite(judged.measured["exact"].low)  # what there is so far
     none = replace(found, runs={})
     (judged,) = judge([ACCURACY], {"accuracy": none}).values()
@@ -151,7 +156,7 @@ def test_transfer_has_its_own_rule():
     assert more.measured["exact"].mean == pytest.approx(20, abs=5)
     assert judge_transfer(found, 40.0)["more images"].verdict == "fails"
     later = judge_transfer(replace(found, plan={"seeds": [*seeds, 3]}), 1.0)
-    assert later["the loss"].verdict == "no verdict yet"
+    assert later["the loss"].verdict == "no verdict"
     assert later["the loss"].reason == "3 of 4 seeds are recorded"
     assert np.isfinite(later["the loss"].measured["exact"].low)
     none = judge_transfer(replace(found, runs={}), 1.0)["more images"]

@@ -70,7 +70,7 @@ def test_alike_are_settings_with_short_intervals_alone(gain, margin, verdict, by
     judged = outcomes.judge([claim], {"x": found})["x"]
     assert (judged.verdict, judged.reason) == (verdict, "")
     part = replace(found, plan=found.plan | {"seeds": [0, 1, 2, 3]})
-    assert outcomes.judge([claim], {"x": part})["x"].verdict == "no verdict yet"
+    assert outcomes.judge([claim], {"x": part})["x"].verdict == "no verdict"
     kinds = {"base": "base", "arms": {"a": ["a"], "b": ["b"]}, "open": "a layer"}
     told = outcomes.judge([replace(claim, alike=kinds)], {"x": found})["x"]
     assert told.verdict == by_kind

@@ -69,7 +69,7 @@ def test_scorecard_says_each_verdict_in_words_and_draws_what_was_measured():
     )
     assert '<a href="12_x.html">More</a>' in whole
     part = drawn(replace(found, plan={"seeds": range(9)}), CLAIM)
-    assert "no verdict yet" in part
+    assert "no verdict" in part
     assert "exact gradient +1" in part
     assert "holds</b>" not in part
     assert "Not measured: " in drawn(None, CLAIM)
@@ -92,14 +92,13 @@ def test_the_shaded_part_is_the_claimed_side(direction):
 
 
 def test_all_is_summed_up_in_one_sentence():
-    words = ("holds", "holds", "fails", "no verdict yet")
+    words = ("holds", "holds", "fails", "no verdict")
     judged = {
         str(k): outcomes.Judgment(word, "4 of 10 seeds" * (k == 3), {})
         for k, word in enumerate(words)
     }
     assert outcomes.sum_up(judged, "real") == (
-        "Of 4 claims on real faces 2 hold, 1 fails, 1 has no verdict yet "
-        "(4 of 10 seeds)"
+        "Of 4 claims on real faces 2 hold, 1 fails, 1 has no verdict (4 of 10 seeds)"
     )
 
 
