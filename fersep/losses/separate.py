@@ -93,6 +93,10 @@ class SeparateLoss(CenterBasedLoss):
         found, s = self._find(batch, centers), centers.shape[0]
         if self.terms == "inter":
             pulled = torch.zeros_like(centers)
+        elif self.rule == "exact" and centers.is_cpu and not several_processes():
+            # All samples weigh alike, so they need not be counted.
+            weight, pulled = 0.5 / len(batch.labels), torch.zeros_like(centers)
+            pulled.index_add_(0, batch.labels, found.units, alpha=weight)
         else:
             sums, counts = all_class_sums(found.units, batch.labels, s)
             pulled = sums.mul_(equations.intra_weights(counts, self.rule)[:, None])
