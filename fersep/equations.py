@@ -10,11 +10,12 @@ parts below the public functions and reads one flag per epoch instead.
 """
 
 import math
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 import torch
 from torch import Tensor
 
+N = TypeVar("N", float, Tensor)
 Rule = Literal["exact", "published", "mean"]
 
 
@@ -316,10 +317,15 @@ def intra_weights(counts: Tensor, rule: Rule) -> Tensor:
     """The factor (s,) of each class in Eq. 6, from the samples of each class (s,)."""
     m = counts.sum()
     if rule == "exact":
-        return 0.5 / m.expand_as(counts)
+        return exact_intra_weight(m).expand_as(counts)
     if rule == "published":
         return 0.5 / (m * (1 + counts))
     return 0.5 / (1 + counts)
+
+
+def exact_intra_weight(m: N) -> N:
+    """The same for the exact gradient, whose m samples all weigh alike."""
+    return 0.5 / m
 
 
 def inter_increment_unchecked(centers: Tensor, rule: Rule) -> Tensor:

@@ -158,7 +158,7 @@ class Experiment:
         if not self.runs:
             return f"Experiment {self.name} · no seed is recorded yet"
         some = next(iter(next(iter(self.runs.values())).values()))
-        settings, made = some.facts["settings"], some.facts["provenance"]
+        settings = some.facts["settings"]
         sets = [self.of(arm)[0].facts["data"] for arm in self.runs]
         names = dict.fromkeys(each["name"] for each in sets)
         counts = [each["count"] for each in sets]
@@ -168,12 +168,14 @@ class Experiment:
         planned, n = len(self.plan["seeds"]), len(self.seeds)
         seeds = "one seed" if n == 1 else f"{n} seeds"
         seeds += "" if self.complete else f" of {planned}"
+        each = [run.facts["provenance"] for arm in self.runs for run in self.of(arm)]
+        machines = dict.fromkeys(f"{e['device']}, {e['precision']}" for e in each)
         return (
             f"Experiment {self.name} · {', '.join(names)}, "
             f"{some_or_all} training and {images:,} {judged} images "
             f"· {settings['arch']}, width {settings['width']} · "
             f"{len(self.runs)} arms × {seeds} · {settings['epochs']} epochs · "
-            f"{made['device']}, {made['precision']}"
+            f"{'; '.join(machines)}"
         )
 
 

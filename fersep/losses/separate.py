@@ -95,7 +95,8 @@ class SeparateLoss(CenterBasedLoss):
             pulled = torch.zeros_like(centers)
         elif self.rule == "exact" and centers.is_cpu and not several_processes():
             # All samples weigh alike, so they need not be counted.
-            weight, pulled = 0.5 / len(batch.labels), torch.zeros_like(centers)
+            pulled = torch.zeros_like(centers)
+            weight = equations.exact_intra_weight(len(batch.labels))
             pulled.index_add_(0, batch.labels, found.units, alpha=weight)
         else:
             sums, counts = all_class_sums(found.units, batch.labels, s)
