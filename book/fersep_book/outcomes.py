@@ -467,8 +467,7 @@ def _join(
     said = ", ".join(
         f"{evidence.RULES.get(arm, arm)}: {word}" for arm, word in words.items()
     )
-    open_point = f"on {of_paper}, which the paper leaves open ({said})"
-    return Judgment("depends", open_point, measured, words)
+    return Judgment("depends", f"on {of_paper} ({said})", measured, words)
 
 
 def in_words(judged: Judgment, faces: str) -> str:
@@ -565,10 +564,7 @@ def say_failures(found: Experiment) -> str:
 _SAID = {
     "holds": ("holds", "hold"),
     "fails": ("fails", "fail"),
-    "depends": (
-        "depends on what the paper leaves open",
-        "depend on what the paper leaves open",
-    ),
+    "depends": ("depends on a setting", "depend on a setting"),
     "undecided": ("is undecided", "are undecided"),
     "by construction": ("is so by construction", "are so by construction"),
     "no verdict": ("has no verdict", "have no verdict"),

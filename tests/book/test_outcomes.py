@@ -100,7 +100,7 @@ def test_what_hangs_on_the_rule_of_the_centers_is_said():
     judged = judge([ACCURACY], {"accuracy": both})["accuracy"]
     assert judged.verdict == "depends"
     assert judged.reason.endswith(
-        "leaves open (exact gradient: holds, mean rule: fails)"
+        "of the centers (exact gradient: holds, mean rule: fails)"
     )
 
 

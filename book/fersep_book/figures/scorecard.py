@@ -78,9 +78,10 @@ def scorecard(
         _marked(arm, words, 'aria-hidden="true"') for arm, (words, _, _) in ARMS.items()
     )
     key = (
-        f"Rule of the centers: {marks}. Lines are 95 % intervals. The dotted line is "
-        "no effect; the claim holds where all lies in the shaded part, beyond the "
-        "smallest effect that matters."
+        f'<a href="06_centers.html">Rule of the centers</a>: {marks}. Lines are 95 % '
+        "intervals, each for itself; a verdict allows for all claims at once. The "
+        "dotted line is no effect; the claim holds where all lies in the shaded part, "
+        "beyond the smallest effect that matters."
     )
     return HTML(
         f'<style>{_STYLE}</style><div class="fersep-scorecard">'
@@ -153,7 +154,7 @@ def strip(claim: Any, measured: Mapping[str, Any]) -> str:
         f'<svg height="{13 * len(measured) + 3}" role="img" '
         f'aria-label="{html.escape(alt)}">{"".join(drawn)}</svg>'
         f'<div class="ends" aria-hidden="true"><span>{low}</span>'
-        f"<span>counts from {least}{unit}</span>"
+        f"<span>smallest effect {least}{unit}</span>"
         f"<span>{high}</span></div>"
     )
 
