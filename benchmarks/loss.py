@@ -24,12 +24,20 @@ from pathlib import Path
 
 import torch
 from pytorch_metric_learning.losses import ArcFaceLoss, CosFaceLoss
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fersep import equations, provenance, storage
-from fersep.losses import CenterBasedLoss, CenterLoss, SeparateLoss
-from fersep.models import expression_net
+from fersep.losses import (
+    CenterBasedLoss,
+    CenterLoss,
+    IslandLoss,
+    LocalityPreservingLoss,
+    SeparateLoss,
+    softmax_loss,
+)
+from fersep.losses.softmax import HEADS
+from fersep.models import CosineHead, expression_net
 
 ALPHA = 0.5
 
@@ -152,6 +160,24 @@ def margin_loss(kind: type, centers: Tensor) -> Step:
     return step
 
 
+def softmax_head(head: str, centers: Tensor) -> Step:
+    """The library's softmax loss with its last layer; the centers are its rows."""
+    s, d = centers.shape
+    cosine = head != "linear"
+    layer = CosineHead(d, s, 16.0) if cosine else nn.Linear(d, s, bias=False)
+    layer.weight.data = centers.clone()
+    margin = 0.1 if head in ("cosface", "arcface") else 0.0
+
+    def step(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        value = softmax_loss(layer(x), y, head=head, scale=16.0, margin=margin)
+        gradient, change = torch.autograd.grad(value, [x, layer.weight])
+        with torch.no_grad():
+            layer.weight.sub_(ALPHA * change)
+        return value, gradient, layer.weight.detach()
+
+    return step
+
+
 FORMS: dict[str, Callable[[Tensor], Step]] = {
     "separate loss, by hand": by_hand,
     "separate loss, autograd": by_autograd,
@@ -159,8 +185,11 @@ FORMS: dict[str, Callable[[Tensor], Step]] = {
     "separate loss, textbook pairs": by_pairs,
     "separate loss, formulas alone": by_formulas,
     "center loss": partial(by_hand, kind=CenterLoss),
-    "ArcFace": partial(margin_loss, ArcFaceLoss),
-    "CosFace": partial(margin_loss, CosFaceLoss),
+    "island loss": partial(by_hand, kind=IslandLoss),
+    "locality preserving loss": partial(by_hand, kind=LocalityPreservingLoss),
+    **{f"softmax, {head} head": partial(softmax_head, head) for head in HEADS},
+    "ArcFace, pytorch-metric-learning": partial(margin_loss, ArcFaceLoss),
+    "CosFace, pytorch-metric-learning": partial(margin_loss, CosFaceLoss),
 }
 OURS, *OTHER_FORMS = list(FORMS)[:5]
 
@@ -232,7 +261,7 @@ def compare(m: int, d: int, s: int, rounds: int) -> list[dict[str, object]]:
         ratios = [t / o for t, o in zip(times, taken[OURS], strict=True)]
         low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
         ms = 1000 * statistics.median(times)
-        print(f"{form:32}{s:8,}{ms:11.3f} ms{middle:9.2f} x ({low:.2f} to {high:.2f})")
+        print(f"{form:34}{s:8,}{ms:11.3f} ms{middle:9.2f} x ({low:.2f} to {high:.2f})")
         row = {"form": form, "s": s, "milliseconds": ms, "rounds": len(times)}
         row |= {"times_ours": middle, "times_ours_quartiles": [low, high]}
         rows.append(row)

@@ -91,7 +91,8 @@ class Experiment:
     plan : dict
         The experiment's file, as read.
     runs : dict of str to dict of int to Recording
-        By arm and seed; only seeds that all arms have.
+        By arm and seed; only seeds that all arms have. A handcrafted row has no chance
+        in it, and stands beside every seed.
     """
 
     name: str
@@ -106,7 +107,14 @@ class Experiment:
     @property
     def complete(self) -> bool:
         """Whether every planned run is there; a verdict needs all of them."""
-        return self.seeds == self.plan["seeds"]
+        rows = set(self.plan.get("handcrafted", ()))
+        return self.seeds == self.plan["seeds"] and rows <= set(self.runs)
+
+    @property
+    def networks(self) -> list[str]:
+        """The arms that train a network; the others are handcrafted rows."""
+        rows = self.plan.get("handcrafted", ())
+        return [arm for arm in self.runs if arm not in rows]
 
     @property
     def begun(self) -> bool:
@@ -159,7 +167,8 @@ class Experiment:
             return f"Experiment {self.name} · no seed is recorded yet"
         some = next(iter(next(iter(self.runs.values())).values()))
         settings = some.facts["settings"]
-        sets = [self.of(arm)[0].facts["data"] for arm in self.runs]
+        arms = self.networks
+        sets = [self.of(arm)[0].facts["data"] for arm in arms]
         names = dict.fromkeys(each["name"] for each in sets)
         counts = [each["count"] for each in sets]
         some_or_all = " to ".join(f"{n:,}" for n in sorted({min(counts), max(counts)}))
@@ -168,13 +177,13 @@ class Experiment:
         planned, n = len(self.plan["seeds"]), len(self.seeds)
         seeds = "one seed" if n == 1 else f"{n} seeds"
         seeds += "" if self.complete else f" of {planned}"
-        each = [run.facts["provenance"] for arm in self.runs for run in self.of(arm)]
+        each = [run.facts["provenance"] for arm in arms for run in self.of(arm)]
         machines = dict.fromkeys(f"{e['device']}, {e['precision']}" for e in each)
         return (
             f"Experiment {self.name} · {', '.join(names)}, "
             f"{some_or_all} training and {images:,} {judged} images "
             f"· {settings['arch']}, width {settings['width']} · "
-            f"{len(self.runs)} arms × {seeds} · {settings['epochs']} epochs · "
+            f"{len(arms)} arms × {seeds} · {settings['epochs']} epochs · "
             f"{'; '.join(machines)}"
         )
 
@@ -231,6 +240,8 @@ def load(name: str, root: Path | None = None) -> Experiment:
     arms = plan["arms"]
     seeds = [s for s in plan["seeds"] if all(s in runs.get(arm, {}) for arm in arms)]
     paired = {arm: {s: runs[arm][s] for s in seeds} for arm in arms if seeds}
+    rows = [row for row in plan.get("handcrafted", ()) if row in runs and seeds]
+    paired |= {row: dict.fromkeys(seeds, *runs[row].values()) for row in rows}
     return Experiment(name, plan, paired)
 
 
@@ -285,7 +296,8 @@ def train(name: str, parameters: Mapping[str, Any]) -> Experiment:
         )
         kept = arrays.collect_arrays(run, faces, features=True)
         runs[arm][seed] = Recording(run.facts(), kept)
-    return Experiment("of your own", plan | {"seeds": list(seeds)}, runs)
+    own = {"seeds": list(seeds), "handcrafted": ()}
+    return Experiment("of your own", plan | own, runs)
 
 
 def _changes(arm: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -302,7 +314,7 @@ def outdated(experiment: Experiment) -> list[str]:
     made again here and compared.
     """
     changed = []
-    for arm in experiment.runs:
+    for arm in experiment.networks:
         facts = experiment.of(arm)[0].facts
         now = reference_losses(Settings(**facts["settings"]))
         # Rounding alone grows in every step: the first epoch tells, and most the push,

@@ -548,12 +548,12 @@ def wins(found: Experiment, arm: str, claim: Claim) -> tuple[int, int] | None:
 
 
 def say_failures(found: Experiment) -> str:
-    """Say how many runs of each arm ended near the share of the largest class.
+    """Say how many trainings of each arm ended near the share of the largest class.
 
     Near is within two points. Such runs stay in.
     """
-    said, runs = [], sum(len(each) for each in found.runs.values())
-    for arm in found.runs:
+    said, runs = [], len(found.networks) * len(found.seeds)
+    for arm in found.networks:
         each = found.of(arm)
         least = 100 * np.bincount(each[0].labels).max() / len(each[0].labels) + 2
         if failed := sum(accuracy(run) < least for run in each):

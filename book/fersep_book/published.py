@@ -38,7 +38,8 @@ def later_results() -> dict[str, list[dict[str, Any]]]:
     """Return what others reported after the paper, each entry with its source.
 
     Lists of entries under ``accuracy`` (RAF-DB and AffectNet, percent as printed),
-    ``compound`` (mean-class recall on compound RAF-DB) and ``cautions``.
+    ``compound`` (mean-class recall on compound RAF-DB), ``cautions`` and ``compared``
+    (who set which systems side by side).
     """
     path = Path(__file__).with_name("later.json")
     found: dict[str, list[dict[str, Any]]] = json.loads(path.read_text("utf-8"))

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 #: These draw from recorded runs, and from the same arms trained on a reader's faces.
 RECORDED = ("03_softmax_features", "08_training", "09_similarity", "10_convergence")
 RECORDED += ("11_tsne", "12_accuracy", "13_sweeps", "14_ablations")
-RECORDED += ("15_transfer",)
+RECORDED += ("14b_systems", "15_transfer")
 
 
 def run(chapter, out, parameters):
@@ -102,6 +102,9 @@ def test_a_readers_own_folder_with_other_parameters(chapter, build, tmp_path):
     if chapter == "14_ablations":  # its arms bring λ and their first centers
         del parameters["lam"], parameters["init"]
         parameters["arms"] = "separate, fixed"
+    if chapter == "14b_systems":
+        del parameters["lam"], parameters["alpha"], parameters["init"]
+        parameters["arms"] = "exact, arcface"
     if chapter == "13_sweeps":
         parameters |= {"arms": "lam=0, lam=0.1", "lengths": "linear-64, relu-64"}
     if chapter == "15_transfer":

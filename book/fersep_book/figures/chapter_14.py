@@ -1,24 +1,41 @@
-"""The figure of chapter 14: what each loss adds to softmax."""
+"""The figure of chapters 14 and 14b: what each loss or system adds to softmax."""
 
 from collections.abc import Mapping, Sequence
 
 from fersep.analysis import Interval
 from fersep_book.figures import parts, style
 
+#: For each family and member: its gain, the gains by seed, and a verdict.
+Families = Mapping[str, Mapping[str, tuple[Interval, Sequence[float], str]]]
+
 
 def gains(
-    families: Mapping[str, Mapping[str, tuple[Interval, Sequence[float], str]]],
-    title: str,
-    *,
-    margin: float,
+    families: Families, title: str, *, margin: float, far: Families | None = None
 ) -> parts.Picture:
-    """Gains in accuracy over softmax, a row for each loss; small marks are seeds.
+    """Gains in accuracy over softmax, a row for each member; small marks are seeds.
 
-    ``families`` has for each loss of each family its gain, the gains by seed and a
-    verdict; a band of ``margin`` holds gains too small to matter.
+    A band of ``margin`` holds gains too small to matter. Families that lie ``far`` from
+    it get a panel and a scale of their own.
     """
-    number = sum(len(losses) + 1 for losses in families.values())
-    figure, axes = parts.one_panel(0.95 + 0.24 * number)
+    panels = [panel for panel in (families, far) if panel]
+    numbers = [sum(len(each) + 1 for each in panel.values()) for panel in panels]
+    figure = parts.new_figure(0.95 * len(panels) + 0.24 * sum(numbers))
+    grid = figure.subplots(
+        len(panels), squeeze=False, gridspec_kw={"height_ratios": numbers}
+    )
+    told = []
+    for axes, panel in zip(grid[:, 0], panels, strict=True):
+        told += _rows(axes, panel, margin)
+    axes.set_xlabel("gain in accuracy over softmax, points")
+    parts.finding(figure, title)
+    return figure, (
+        "Gain in accuracy over softmax in points, with 95 percent intervals: "
+        f"{parts.listing(told)}."
+    )
+
+
+def _rows(axes: parts.Axes, families: Families, margin: float) -> list[str]:
+    """Draw one panel and return its rows in words."""
     beside = {"xycoords": axes.get_yaxis_transform(), "annotation_clip": False}
     axes.axvspan(-margin, margin, color=style.GRAY, alpha=0.18, lw=0)
     axes.axvline(0, color=style.INK, lw=1, ls=style.DOTTED)
@@ -38,7 +55,7 @@ def gains(
             told.append(f"{name} {words} {verdict}".rstrip())
         row += 1
     if any(verdict for losses in families.values() for *_, verdict in losses.values()):
-        words = f"gains {margin:g} point?"
+        words = f"gains {margin:g} point{'s' * (margin != 1)}?"
         parts.note(axes, words, (1, 0), (8, -3), color=style.GRAY, **beside)
     names = [name for losses in families.values() for name in losses]
     axes.set_yticks(rows + heads, names + list(families))
@@ -46,9 +63,4 @@ def gains(
         label.set_fontweight("bold")
     axes.set_ylim(row - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel("gain in accuracy over softmax, points")
-    parts.finding(figure, title)
-    return figure, (
-        "Gain in accuracy over softmax in points, with 95 percent intervals: "
-        f"{parts.listing(told)}."
-    )
+    return told
