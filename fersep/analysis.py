@@ -215,8 +215,10 @@ def two_way_interval(
         Like (right of one loss) − (right of the other).
     strata : array, (images,), optional
         Class of each image, for a mean in which all classes count alike.
-    level, null : float
-        Of the interval; the true value that the p-value tests.
+    level : float
+        Of the interval.
+    null : float
+        The true value that the p-value tests.
 
     Returns
     -------

@@ -108,7 +108,7 @@ def intra_increment(
     Parameters
     ----------
     features, centers, labels
-        As in :func:`intra_loss`. A class without a sample gets a zero increment.
+        As in :func:`intra_loss`.
     rule : {"exact", "published", "mean"}
         ``exact``: the partial derivative of Eq. 2. ``published``: as printed, which is
         the derivative times ``1 / (1 + n_j)`` with n_j the samples of class j in the
@@ -118,7 +118,8 @@ def intra_increment(
     Returns
     -------
     Tensor, (s, d)
-        To be *subtracted* from the centers (Eq. 8); orthogonal to them row by row.
+        To be *subtracted* from the centers (Eq. 8); orthogonal to them row by row, and
+        zero for a class without a sample.
 
     Raises
     ------

@@ -111,7 +111,7 @@ WORDS = {
         "between them, and for marks far inside another class.",
         "Try this: show only what is recognized wrongly. Where on the map does it lie?",
         "Along the borders, and in the middle of other classes: there an image has the "
-        "features of another word. Whether the network is wrong or the label, no map "
+        "features of another class. Whether the network is wrong or the label, no map "
         "can say.",
         ["map"],
     ),

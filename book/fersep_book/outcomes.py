@@ -477,10 +477,13 @@ def in_words(judged: Judgment, faces: str) -> str:
     return f"On {faces} faces: {judged.verdict}"
 
 
-def reasons(*judged: Judgment) -> list[str]:
-    """Say once what stands behind some verdicts, a sentence each."""
-    said = [f"{j.verdict.capitalize()}: {j.reason}." for j in judged if j.reason]
-    return list(dict.fromkeys(said))
+def reasons(judged: Mapping[str, Judgment]) -> list[str]:
+    """Say what stands behind verdicts, a sentence each, by what is judged."""
+    return [
+        f"{what}: {j.verdict}{',' * (j.verdict != 'depends')} {j.reason}."
+        for what, j in judged.items()
+        if j.reason
+    ]
 
 
 def on_rendered(*ids: str) -> str:

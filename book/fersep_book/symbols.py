@@ -34,6 +34,8 @@ _TOKEN = re.compile(
     rf"(?P<letter>{_LETTER})(?P<index>{_INDEX})?(?P<power>{_POWER})?|\\[A-Za-z]+"
 )
 
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
 
 class Entry(NamedTuple):
     """A row of the notation: symbol and meaning as HTML, names in the code."""
@@ -63,11 +65,14 @@ def entries(notation: str, chapter: str) -> Entries:
         for row in table.select("tbody tr"):
             cells = row.find_all("td")
             names = tuple(code.get_text() for code in row.select("code"))
-            for formula in re.findall(r"(?s)\\\((.*?)\\\)", cells[0].get_text()):
+            formulas = re.findall(r"(?s)\\\((.*?)\\\)", cells[0].get_text())
+            for place, formula in enumerate(formulas):
+                # As many names as formulas: each formula has its own.
+                its = names[place:][:1] if len(names) == len(formulas) else names
                 tokens = _TOKEN.finditer(formula)
                 if key := next((_key(t) for t in tokens if t["letter"]), None):
                     symbol, meaning = (each.decode_contents() for each in cells[:2])
-                    found.setdefault(key, Entry(symbol, meaning, (key[0], *names)))
+                    found.setdefault(key, Entry(symbol, meaning, (key[0], *its)))
     return common | own
 
 
@@ -123,7 +128,7 @@ def explain(
 
     def with_notes(formula: re.Match[str]) -> str:
         head, label, number, tex = formula.groups()
-        seen: list[Entry] = []
+        seen: dict[str, Entry] = {}  # a row is told once, also of two of its symbols
 
         def mark(token: re.Match[str]) -> str:
             if not token["letter"]:
@@ -132,13 +137,12 @@ def explain(
             if entry is None:
                 missing.append(f"{token.group()} in {label}")
                 return token.group()
-            if entry not in seen:
-                seen.append(entry)
-            at = f"fersep-symbol at-{seen.index(entry)}"
+            seen.setdefault(entry.symbol, entry)
+            at = f"fersep-symbol at-{list(seen).index(entry.symbol)}"
             return rf"{{\class{{{at}}}{{{token.group()}}}}}"
 
         marked = html.escape(_TOKEN.sub(mark, html.unescape(tex)), quote=False)
-        notes = "".join(_note(entry, values) for entry in seen)
+        notes = "".join(_note(entry, values) for entry in seen.values())
         return (
             rf"{head}{number}\[{marked}\]</div>"
             '<details class="fersep-symbols margin">'
@@ -165,6 +169,12 @@ def _note(entry: Entry, values: Mapping[str, str]) -> str:
         if len(words) > 1:  # the first name that the code knows
             break
     return f"<li>{'<br>'.join(words)}</li>"
+
+
+def power_of_ten(number: float) -> str:
+    """Return a number like 3·10⁻⁴, which no line breaks."""
+    digit, power = f"{number:.0e}".split("e")
+    return f"{digit}·10{str(int(power)).translate(_RAISED)}"
 
 
 @cache

@@ -45,8 +45,10 @@ def make_loss(
         ``batch`` is :class:`BatchMeansLoss`.
     rule : {"exact", "published", "mean"}
         Of :class:`SeparateLoss`; the others know one rule only.
-    *sizes, **options
-        Of :class:`CenterBasedLoss`: num_classes, feature_dim and what is optional.
+    *sizes : int
+        ``num_classes`` and ``feature_dim`` of :class:`CenterBasedLoss`.
+    **options
+        Its other arguments.
 
     Raises
     ------

@@ -66,17 +66,19 @@ class CenterBasedLoss(nn.Module):
     Parameters
     ----------
     num_classes : int
-        s, at least 2.
+        Number of classes s, at least 2.
     feature_dim : int
-        d.
+        Length of a feature, d.
     alpha : float
         α, the learning rate of the centers, at least 0; with 0 they stay where they
         are.
-    init, generator
-        The centers' first values and their source, as in :func:`first_centers`. With
-        ``means`` they are the means of the classes in the batch until the first
-        :meth:`update` keeps them; a class that it lacks keeps a random direction, and
-        centers from a state dict stay.
+    init : str or Tensor, (s, d)
+        The centers' first values, as in :func:`first_centers`. With ``means`` they are
+        the means of the classes in the batch until the first :meth:`update` keeps them;
+        a class that it lacks keeps a random direction, and centers from a state dict
+        stay.
+    generator : torch.Generator, optional
+        Where random first values come from; the global one by default.
 
     Raises
     ------
@@ -319,8 +321,10 @@ def first_centers(
 
     Parameters
     ----------
-    num_classes, feature_dim : int
-        s and d.
+    num_classes : int
+        Number of classes s.
+    feature_dim : int
+        Length of a feature, d.
     init : {"sphere", "normal", "uniform", "simplex", "means"} or Tensor, (s, d)
         ``sphere``: random directions of length 1. ``normal``: N(0, 1), length about
         √d, so the centers turn about d times slower. ``uniform``: U(0, 1), all similar.

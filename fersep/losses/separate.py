@@ -44,11 +44,13 @@ class SeparateLoss(CenterBasedLoss):
         For ablations. ``intra`` leaves out Eq. 3 and 7. ``inter`` leaves out Eq. 2, 5
         and 6: then no feature has a gradient from this loss, and a network trained with
         it is the network of the softmax loss. A part left out is 0.
-    num_classes, feature_dim, **options
-        Of :class:`CenterBasedLoss`. The paper gives neither ``alpha`` nor ``init``.
-        Only ``α / |c|^2`` matters, because the increments shrink as ``1 / |c|``: 0.5 is
-        the usual value of center loss and goes with unit centers. With ``means`` the
-        first centers are taken at length 1.
+    *sizes : int
+        ``num_classes`` and ``feature_dim`` of :class:`CenterBasedLoss`.
+    **options
+        Its other arguments. The paper gives neither ``alpha`` nor ``init``. Only
+        ``α / |c|^2`` matters, because the increments shrink as ``1 / |c|``: 0.5 is the
+        usual value of center loss and goes with unit centers. With ``means`` the first
+        centers are taken at length 1.
     """
 
     own_arguments = ("rule", "terms")

@@ -30,8 +30,10 @@ def softmax_loss(
         ``scale (cos θ_y - margin)`` in its place, arcface (Deng et al., 2019)
         ``scale cos(θ_y + margin)``. That would rise again beyond ``θ_y = π - margin``;
         there it is ``scale (cos θ_y - margin sin(margin))``, as in its authors' code.
-    scale, margin : float
-        Of these logits; the margin of arcface is in radians.
+    scale : float
+        Of these logits.
+    margin : float
+        As above; that of arcface is in radians.
     smoothing : float
         The share ε of each label that is spread over all s classes alike (Szegedy et
         al., 2016).

@@ -34,8 +34,10 @@ def collect_arrays(
     ----------
     faces : dict of str to Faces
         "train", "validation", "test", and other sets under names of their own.
-    features, brief : bool
-        Keep the features of the test images too; keep the predicted classes alone.
+    features : bool
+        Keep the features of the test images too.
+    brief : bool
+        Keep the predicted classes alone.
 
     Returns
     -------

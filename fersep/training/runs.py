@@ -25,8 +25,9 @@ RISE = 0.2
 class Settings:
     """All choices of one training run; the defaults are the paper's for RAF-DB.
 
-    The paper gives no momentum, weight decay, α, rule of the centers or first centers;
-    here they are the usual values of its field.
+    But for two things. The paper gives no momentum, weight decay, α, rule of the
+    centers or first centers; here they are the usual values of its field. And without
+    ``weights`` the network starts from scratch.
 
     Attributes
     ----------
@@ -42,8 +43,10 @@ class Settings:
     schedule : {"steps", "linear"}
         steps: as ``lr_periods`` says. linear: η rises from 0 for the first fifth of the
         run, and falls to 0 until its end.
-    momentum, weight_decay : float
-        Of stochastic gradient descent on the network; the centers have neither.
+    momentum : float
+        Of stochastic gradient descent on the network; the centers have none.
+    weight_decay : float
+        The same.
     lam : float
         λ of Eq. 9. With 0 the network sees the softmax loss alone, and the centers
         follow its features without acting on them.
@@ -71,8 +74,10 @@ class Settings:
         What is added to the softmax loss.
     head : {"linear", "normface", "cosface", "arcface"}
         What the logits of the softmax loss are; all but linear are of cosines.
-    scale, margin : float
-        Of such a head; the margin, of cosface or arcface, is for training alone.
+    scale : float
+        Of such a head.
+    margin : float
+        Of cosface or arcface; for training alone.
     smoothing : float
         The share of each label that is spread over all classes.
     precision : {"auto", "float32", "bfloat16"}
@@ -169,8 +174,10 @@ class Run:
         Wall time of the training.
     provenance : dict
         Revision, versions, device; where the weights started; precision, processes.
-    center_history, true_history : Tensor, (epochs, s, d), optional
-        The learned and the true centers after each epoch.
+    center_history : Tensor, (epochs, s, d), optional
+        The learned centers after each epoch.
+    true_history : Tensor, (epochs, s, d), optional
+        The true centers after each epoch.
     """
 
     settings: Settings

@@ -52,6 +52,23 @@ def test_a_section_for_other_chapters_does_not_count():
         assert known["m", ""].meaning == meaning
 
 
+def test_a_row_is_told_once_and_with_its_own_code():
+    row = (
+        r"<tr><td>\(j\), \(k\)</td><td>a class</td></tr>"
+        r"<tr><td>\(L_a\), \(L_b\)</td><td>losses</td>"
+        "<td><code>intra_increment</code>, <code>inter_increment</code></td></tr>"
+    )
+    notation = NOTATION.replace("<tbody>", f"<tbody>{row}", 1)
+    found, _ = symbols.explain(page("L_b = j + k"), notation, "4", {})
+    assert found.count("a class") == found.count("<li>") - 1 == 1
+    assert "inter_increment_unchecked" in found
+    assert "intra_increment" not in found
+
+
+def test_a_small_number_is_a_power_of_ten():
+    assert symbols.power_of_ten(2.6e-4) == "3·10⁻⁴"
+
+
 def test_line_shape_and_value_are_those_of_the_code():
     shape, line = symbols.in_code()["intra_loss"]
     place, _, code = line.partition(": ")

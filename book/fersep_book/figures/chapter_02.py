@@ -4,17 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike, NDArray
 
 from fersep_book.figures import parts, style
-
-#: Shares and cosines from 0 (white) to 1 (blue).
-UNIT_COLORS = LinearSegmentedColormap.from_list(
-    "units", ["#FFFFFF", "#92C5DE", style.BLUE]
-)
 
 #: Pairs of expressions that are framed as the hardest to tell apart.
 HARDEST = 3
@@ -74,7 +68,7 @@ def named_faces(images: ArrayLike, names: Sequence[str], columns: int) -> parts.
     places = grid.flat[: len(names)]
     for axes, picture, name in zip(places, pictures, names, strict=True):
         axes.imshow(picture, interpolation="antialiased")
-        axes.set_title(name, y=0, pad=-3, va="top", loc="center", fontsize=8)
+        axes.set_title(name, y=0, pad=-3, va="top", loc="center", fontsize=8.5)
         axes.title.set_fontweight("normal")
     shown = [" ".join(name.split()) for name in names if name]
     return figure, f"{len(names)} faces: {parts.listing(shown)}."
@@ -88,8 +82,8 @@ def unit_shares(
 ) -> parts.Picture:
     """Heat map of the share of faces of each expression that show each unit.
 
-    ``shares`` (expressions, units) run from 0 to 1, and zeros stay empty. A line
-    follows the row ``line_after``.
+    ``expressions`` are codes; the basic ones end at ``line_after``, with a line.
+    ``shares`` (expressions, units) run from 0 to 1, and zeros stay empty.
     """
     values = parts.as_array(shares)
     figure, axes = parts.one_panel(1.5 + 0.21 * len(expressions))
@@ -100,7 +94,9 @@ def unit_shares(
     axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False)
     axes.axhline(line_after + 0.5, color=style.INK, lw=1.2)
     told = []
-    for name, row in zip(expressions, values, strict=True):
+    basic, compound = expressions[: line_after + 1], expressions[line_after + 1 :]
+    words = [*parts.class_words(basic), *parts.class_words(compound)]
+    for name, row in zip(words, values, strict=True):
         often = [units[k].split()[0] for k in np.flatnonzero(row > 0.7).tolist()]
         told.append(f"{name}: {parts.listing(often) or 'none'}")
     return figure, (
@@ -152,7 +148,7 @@ def _cells(
     for i, j in np.argwhere(written):
         short = f"{values[i, j]:.2f}".lstrip("0").rstrip("0")
         texts[i, j] = short if values[i, j] < 0.995 else "1"
-    parts.heat_map(axes, values, texts, UNIT_COLORS, values > 0.75, **options)
+    parts.heat_map(axes, values, texts, style.SHARE_COLORS, **options)
     for i, j in np.argwhere(np.full(values.shape, True) if framed is None else framed):
         _frame(axes, i, j, "#DDDDDD", 0.6)
 
@@ -236,7 +232,7 @@ def class_brightness(
     middle = np.median(values)
     axes.axhline(middle, color=style.GRAY, lw=1, ls=style.DOTTED, zorder=0)
     parts.class_ticks(axes, classes)
-    axes.set(ylabel="mean brightness of an image", xlim=(-0.6, len(classes) - 0.4))
+    axes.set(ylabel="mean brightness, 0 to 255", xlim=(-0.6, len(classes) - 0.4))
     return figure, (
         "Brightness of the images of each class, from 0 to 255; medians: "
         f"{parts.listing(told)}."

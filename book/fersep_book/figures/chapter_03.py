@@ -16,25 +16,33 @@ def loss_by_length(
     ``losses`` has a mean loss at each of ``factors`` for each set of images.
     """
     figure, axes = parts.one_panel(2.7)
-    looks = ((style.BLUE, "o"), (style.INK, ""), (style.ORANGE, "s"))
+    looks = ((style.BLUE, "o"), (style.INK, ""), (style.RED, "s"))
     told = []
     for name, values, (color, marker) in parts.series(losses, looks):
         curve = parts.as_array(values)
         look = {"color": color, "mec": "white", "markevery": 4, "ms": 6}
-        axes.plot(factors, curve, "-", marker=marker or None, label=name, **look)
+        axes.plot(factors, curve, "-", marker=marker or None, **look)
+        _name_end(axes, name, (factors[-1], curve[-1]), color)
         ends = curve[0], curve[-1]
         told.append(f"{name} {ends[0]:.2f} to {ends[1]:.2f}, least {curve.min():.2f}")
     axes.set_xscale("log", base=2)
-    axes.set_xticks([1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8])
-    axes.xaxis.set_major_formatter(lambda k, _: f"{k:g}")
+    names = ["1/8", "1/4", "1/2", "1", "2", "4", "8"]
+    axes.set_xticks([2.0**k for k in range(-3, 4)], names)
     axes.set(xlabel="length of the features, k", ylabel="mean softmax loss")
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(lambda loss, _: f"{loss:g}")
     parts.finding(figure, "Longer features: sure where right, sure where wrong")
-    parts.legend_below(figure, len(losses))
     return figure, (
         f"Mean softmax loss from {factors[0]:g} to {factors[-1]:g} times the length: "
         f"{parts.listing(told)}."
     )
+
+
+def _name_end(
+    axes: parts.Axes, name: str, end: tuple[float, float], color: str
+) -> None:
+    look = {"color": color, "va": "center", "annotation_clip": False}
+    parts.note(axes, name, end, (7, 0), **look)
 
 
 def own_and_rival(own: ArrayLike, rival: ArrayLike) -> parts.Picture:
@@ -58,7 +66,7 @@ def own_and_rival(own: ArrayLike, rival: ArrayLike) -> parts.Picture:
     right.axvline(0, color=style.INK, lw=1.2)
     right.set(xlabel="own minus nearest other", ylabel="test images")
     wrong = int((lead < 0).sum())
-    right.set_title(f"{wrong} of {len(a)} nearer\nto another class")
+    right.set_title(f"{wrong:,} of {len(a):,} nearer\nto another class")
     return figure, (
         f"Histograms of cosines of {len(a)} test features: with their own center, mean "
         f"{a.mean():.2f}; with the nearest other center, mean {b.mean():.2f}. {wrong} "
@@ -75,12 +83,12 @@ def cosine_table(classes: Sequence[str], cells: ArrayLike) -> parts.Picture:
     mean = parts.as_array(cells)
     low, high = float(np.nanmin(mean)), float(np.nanmax(mean))
     figure, axes = parts.one_panel(3.7, 4.6)
-    dark = mean > low + 2 / 3 * (high - low)
     texts = np.full(mean.shape, "–", dtype=object)
     for i, j in np.argwhere(np.isfinite(mean)):
         texts[i, j] = f"{mean[i, j]:.2f}"
-    ends = {"vmin": low, "vmax": max(high, low + 1e-9)}
-    words = parts.heat_map(axes, mean, texts, "Blues", dark, 8.5, **ends)
+    ends = low, max(high, low + 1e-9)
+    colors = style.SHARE_COLORS
+    words = parts.heat_map(axes, mean, texts, colors, size=8.5, limits=ends)
     for own in words.diagonal():
         own.set_fontweight("bold")
     parts.matrix_ticks(axes, classes, classes)
@@ -100,11 +108,13 @@ def cosines_by_epoch(intra: ArrayLike, inter: ArrayLike) -> parts.Picture:
     Both are (seeds, epochs).
     """
     figure, axes = parts.one_panel(2.9)
-    runs = {"feature and own center": intra, "two centers": inter}
-    looks = ((style.BLUE, "o"), (style.ORANGE, "s"))
-    within, between = parts.epoch_curves(axes, runs, looks).values()
+    runs = {"feature and\nown center": intra, "two centers": inter}
+    looks = ((style.BLUE, "o"), (style.RED, "s"))
+    means = parts.epoch_curves(axes, runs, looks)
+    within, between = means.values()
+    for (name, curve), (color, _) in zip(means.items(), looks, strict=True):
+        _name_end(axes, name, (len(curve), curve[-1]), color)
     axes.set_ylabel("mean cosine")
-    parts.legend_below(figure, 2)
     gaps = within[0] - between[0], within[-1] - between[-1]
     words = f"The gap of the two goes from {gaps[0]:.2f} to {gaps[1]:.2f}"
     words = words.replace("-", "−")

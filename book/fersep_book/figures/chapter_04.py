@@ -85,7 +85,7 @@ def zero_sum_sets(sets: Mapping[str, ArrayLike]) -> parts.Picture:
     ``sets`` has unit centers (s, 2) for each name.
     """
     figure = parts.new_figure(4.7)
-    parts.finding(figure, "Equal loss, but in the clumps classes coincide")
+    parts.finding(figure, "Clumps have the hexagon's loss, but classes coincide")
     panels = figure.subplots(2, len(sets), squeeze=False, sharex="row")
     told = []
     for (above, below), (name, given) in zip(panels.T, sets.items(), strict=True):
@@ -95,10 +95,8 @@ def zero_sum_sets(sets: Mapping[str, ArrayLike]) -> parts.Picture:
         matrix = (centers @ centers.T + 1) / 2
         others = matrix[~np.eye(len(centers), dtype=bool)]
         _similarities(below, matrix)
-        below.set_title(
-            f"$L_{{inter}}$ = {others.mean():.4f}\nclosest pair {others.max():.2f}",
-            fontweight="normal",
-        )
+        title = f"$L_{{inter}}$ = {others.mean():.4f}"
+        below.set_title(title, fontweight="normal")
         told.append(
             f"{name}: mean similarity {others.mean():.4f}, closest pair "
             f"{others.max():.2f}, length of the sum "
@@ -130,14 +128,12 @@ def _center_arrows(axes: parts.Axes, centers: parts.Array) -> None:
 
 
 def _similarities(axes: parts.Axes, matrix: parts.Array) -> None:
-    texts = [[f"{cell:.2f}".lstrip("0") for cell in row] for row in matrix]
-    for i, row in enumerate(texts):
-        row[i] = ""
-    dark = np.abs(matrix - 0.5) > 0.4
-    parts.heat_map(axes, matrix, texts, style.SIMILARITY_COLORS, dark, 6)
+    # No numbers: Exercise 4.3 asks for the largest.
+    texts = np.full(matrix.shape, "")
+    parts.heat_map(axes, matrix, texts, style.SIMILARITY_COLORS)
     names = [name for name, *_ in parts.toy_classes(len(matrix))]
     parts.matrix_ticks(axes, names, names)
-    axes.tick_params(labelsize=7)
+    axes.tick_params(labelsize=8)
     axes.spines[:].set_visible(False)
 
 
@@ -148,15 +144,16 @@ def inter_cost(forms: Mapping[str, Sequence[tuple[int, float]]]) -> parts.Pictur
     """
     figure, axes = parts.one_panel(2.9, 5.6)
     parts.finding(figure, "The sum grows most slowly with the number of classes")
-    looks = [(style.RED, "o", 4), (style.ORANGE, "s", -9), (style.BLUE, "D", -3)]
+    looks = [(style.RED, "o"), (style.ORANGE, "s"), (style.BLUE, "D")]
     told = []
-    for name, points, (color, marker, up) in parts.series(forms, looks):
+    for name, points, (color, marker) in parts.series(forms, looks):
         (*_, (s, seconds)) = points
-        axes.plot(*zip(*points, strict=True), color=color, marker=marker)
-        parts.note(axes, name, (s, seconds), (8, up), color=color)
+        look = {"color": color, "marker": marker, "label": name}
+        axes.plot(*zip(*points, strict=True), **look)
         told.append(f"{name}: {seconds:.2g} seconds at {s} classes")
     axes.set(xscale="log", yscale="log", ylabel="seconds a step")
     axes.set_xlabel("number of classes $s$")
+    axes.legend()
     return figure, f"Time of a step against the number of classes: {'; '.join(told)}."
 
 

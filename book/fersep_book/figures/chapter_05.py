@@ -6,10 +6,8 @@ from numpy.typing import ArrayLike
 
 from fersep_book.figures import parts, style
 
-#: Length of a push, from none (white) to long (red).
-PUSH_COLORS = LinearSegmentedColormap.from_list(
-    "push", ["#FFFFFF", "#FBE3D2", "#F2A56B", style.RED]
-)
+#: Length of a push, from none (the ground, light or dark) to long (red).
+PUSH_COLORS = LinearSegmentedColormap.from_list("push", [style.RED + "00", style.RED])
 
 
 def feature_push(angle: float) -> parts.Picture:

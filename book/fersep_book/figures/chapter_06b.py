@@ -11,12 +11,12 @@ from fersep_book.figures import parts, style
 def center_turning(
     cosines: Mapping[str, ArrayLike], lengths: Mapping[str, ArrayLike]
 ) -> parts.Picture:
-    """How fast centers turn toward their features, and how their lengths grow.
+    """How fast centers turn toward their features.
 
     Both have a value at each step for each name: the mean cosine of center and class,
-    and the mean length over the first length.
+    and the mean length over the first length, which is told in words alone.
     """
-    figure, (left, right) = parts.row_of_panels(3.2, 2)
+    figure, axes = parts.one_panel(3.2, 5.6)
     parts.finding(figure, "Long centers hardly turn")
     told, ends, lowest = [], [], -1.0
     looks = [
@@ -27,26 +27,22 @@ def center_turning(
     ]
     for name, given, (color, line) in parts.series(cosines, looks):
         values, growth = parts.as_array(given), parts.as_array(lengths[name])
-        left.plot(values, color=color, ls=line)
+        axes.plot(values, color=color, ls=line)
         ends.append((values[-1], name, color))
-        right.plot(growth, color=color, ls=line)
         told.append(
             f"{name}: cosine from {values[0]:.2f} to {values[-1]:.2f}, length times "
             f"{growth[-1]:.3f}"
         )
-    left.set(xlabel="step", ylim=(min(-0.1, left.get_ylim()[0]), 1.05))
-    left.set_title("cosine of center and its class")
+    axes.set(xlabel="step", ylim=(min(-0.1, axes.get_ylim()[0]), 1.05))
+    axes.set_ylabel("cosine of center and its class")
     for end, name, color in sorted(ends):
         lowest = max(end, lowest + 0.08)  # labels that do not touch
         look = {"color": color, "va": "center"}
-        parts.note(left, name, (len(values), lowest), (2, 0), **look)
-    left.set_xlim(0, 1.6 * len(values))
-    right.set(xlabel="step", title="length of the centers / first length")
-    right.set_ylim(0, 1.1 * right.get_ylim()[1])
+        parts.note(axes, name, (len(values), lowest), (2, 0), **look)
+    axes.set_xlim(0, 1.6 * len(values))
     return figure, (
-        "Left: the mean cosine of the centers and the mean directions of their classes "
-        "against the steps. Right: the length of the centers divided by their first "
-        f"length. {'; '.join(told)}."
+        "The mean cosine of the centers and the mean directions of their classes "
+        f"against the steps, and how their lengths grow. {'; '.join(told)}."
     )
 
 
@@ -72,13 +68,13 @@ def frozen_share(
         axes.bar(places, given, width * 0.92, label=name, **look)
         words = [f"{share:.0%}" for share in given]
         for x, share, text in zip(places, given, words, strict=True):
-            axes.text(x, share + 0.02, text, ha="center", fontsize=8)
+            axes.text(x, share + 0.02, text[:-1], ha="center", fontsize=8)
         told.append(f"{name} {parts.listing(words)}")
     names = [f"{length:.3g}" for length in lengths]
     parts.class_ticks(axes, names)
-    axes.set(ylim=(0, 1.15), xlabel="length of the centers")
-    axes.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
-    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    axes.set(ylim=(0, 1.15), xlabel="length of the centers", ylabel="percent")
+    axes.set_yticks([0, 0.5, 1], ["0", "50", "100"])
+    parts.legend_below(figure, len(shares), axes)
     return figure, (
         "Bars: the share of the coordinates of the centers that one update changes, "
         f"for centers of length {parts.listing(names)}: {'; '.join(told)}."

@@ -88,11 +88,22 @@ def toy_pairs(
     `fersep.analysis.Interval` of each measure over the pairs.
     """
     figure, panels = parts.row_of_panels(3.2, len(values))
-    parts.finding(figure, "Every pair of runs answers for itself")
+    limits = zip(values, gains, strict=True)
+    clear = [name for name, gain in limits if gain.low > 0 or gain.high < 0]
+    words = f"Intervals that exclude zero: {parts.listing(clear)}"
+    parts.finding(figure, words if clear else "Every interval contains zero")
     told = []
+    looks = {
+        1: (style.BLUE, "rises"),
+        0: (style.GRAY, "stays"),
+        -1: (style.RED, "falls"),
+    }
+    for color, name in looks.values():
+        panels[0].plot([], [], color=color, label=name)
+    parts.legend_below(figure, len(looks), panels[0])
     for axes, (name, pairs), gain in zip(panels, values.items(), gains, strict=True):
         for first, second in pairs:
-            color = style.BLUE if second > first else style.RED
+            color, _ = looks[int(np.sign(second - first))]
             axes.plot([0, 1], [first, second], color=color, lw=1.3, alpha=0.8)
             axes.plot(0, first, "s", color=style.SOFTMAX_COLOR, ms=4.5)
             axes.plot(1, second, "o", color=style.SEPARATE_COLOR, ms=5)
@@ -122,7 +133,9 @@ def toy_step(
     toy = _toy(features, labels, centers)
     given, batch = parts.as_array(centers), np.asarray(rows)
     figure, (left, right) = parts.row_of_panels(4.1, 2)
-    parts.finding(figure, "The separate loss turns; the softmax loss also lengthens")
+    parts.finding(
+        figure, "The separate loss turns; the softmax loss also changes lengths"
+    )
     _features_of_batch(left, toy, batch)
     on_features = _forces(left, toy.points[batch], feature_steps, larger, 6)
     left.legend(loc="lower left", fontsize=8)
@@ -133,7 +146,8 @@ def toy_step(
     on_centers = _forces(right, given, center_steps, larger, None)
     for (_, color, _), (x, y) in zip(parts.toy_classes(len(given)), given, strict=True):
         right.plot([0, x], [0, y], color=color, lw=1.4)
-        parts.center_mark(right, (x, y), color)
+        # Under the arrows, so that it hides none.
+        right.plot(x, y, "^", color=color, ms=10, mec="white", zorder=3)
     right.legend(loc="upper left", fontsize=8, bbox_to_anchor=(-0.12, 1))
     right.set_title("line 3: the centers")
     _toy_legend(figure, len(given), true_centers=False)
@@ -157,10 +171,11 @@ def _features_of_batch(axes: parts.Axes, toy: _Toy, batch: NDArray[Any]) -> None
     inside = np.isin(np.arange(len(toy.points)), batch)
     for j, (_, color, marker) in enumerate(parts.toy_classes(len(toy.centers))):
         size = parts.marker_size(marker)
-        for shown, alpha, larger in ((~inside, 0.18, 1), (inside, 0.95, 1.7)):
+        faint = {"mfc": color, "mew": 0, "alpha": 0.18, "ms": size}
+        hollow = {"mfc": "none", "mew": 1.4, "ms": 1.5 * size}  # shows arrows
+        for shown, look in ((~inside, faint), (inside, hollow)):
             own = toy.points[shown & (toy.labels == j)]
-            look = {"ms": larger * size, "mew": 0, "alpha": alpha}
-            axes.plot(*own.T, marker, color=color, **look)
+            axes.plot(*own.T, marker, mec=color, ls="", **look)
         parts.center_mark(axes, toy.centers[j], color, 9)
 
 

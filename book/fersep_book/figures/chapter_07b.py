@@ -23,11 +23,11 @@ def interval_coverage(
         percent = 100 * parts.as_array(values)
         axes.plot(percent, marker, color=color, ms=7.5, mec="white", label=name)
         told.append(f"{name}: {parts.say('{:.0f} % at {}', percent, numbers)}")
-    axes.axhline(95, color=style.INK, lw=1, ls="--")
+    axes.axhline(95, color=style.INK, lw=1, ls="--", label="95 %, as it says")
     axes.set_xticks(range(len(numbers)), [str(n) for n in numbers])
     axes.set(xlabel="seeds", ylabel="holds the truth, %")
     axes.set_ylim(top=100)
-    parts.legend_below(figure, len(shares))
+    parts.legend_below(figure, len(shares) + 1)
     parts.finding(figure, title)
     return figure, (
         f"{title}. Share of simulated experiments whose 95 % interval holds the "

@@ -42,6 +42,8 @@ def convergence(
     axes.set(xlabel="epoch", ylabel="cosine of learned and true center")
     parts.whole_ticks(axes.xaxis)
     parts.legend_beside(axes)
+    lags = names[int(values[-1].argmin())]
+    parts.finding(figure, f"After the last epoch {lags} is farthest from its center")
     ends = parts.say("{} from {:.2f} to {:.2f}", classes, values[0], values[-1])
     return figure, (
         "Cosine of learned and true center of each class over "
@@ -57,13 +59,14 @@ def predicted(
     Both are (seeds, s).
     """
     x, y = parts.as_array(expected), parts.as_array(observed)
-    figure, axes = parts.one_panel(3.0, 5.6)
+    figure, axes = parts.one_panel(3.0, 4.6)
     axes.plot([-1, 1], [-1, 1], color=style.PALE, lw=1, zorder=0)
     axes.axhline(0, color=style.INK, lw=0.8, ls=style.DOTTED)
     looks = style.class_style(classes)
     names = parts.class_words(classes)
     for j, (name, (color, marker)) in enumerate(zip(names, looks, strict=True)):
-        look = {"color": color, "ms": 7, "mec": "white", "mew": 0.4}
+        # Hollow: most classes share the corner.
+        look = {"color": color, "ms": 7, "mfc": "none", "mew": 1.1, "ls": ""}
         axes.plot(x[:, j], y[:, j], marker, label=name, **look)
     parts.legend_beside(axes)
     axes.set(xlabel="predicted by the balance of pull and push", ylabel="observed")

@@ -41,15 +41,13 @@ def _confusion(
 ) -> None:
     few = matrix.sum(1) < FEWEST_IMAGES
     texts = np.full(matrix.shape, "", dtype=object)
-    for i, j in np.argwhere(share > 0.004):
+    for i, j in np.argwhere(share > np.where(few, 0, 0.005)[:, None]):
         texts[i, j] = f"{matrix[i, j]:g}" if few[i] else f"{100 * share[i, j]:.0f}"
-    sizes = (7.5, 7.5) if len(classes) < 9 else (5.6, 6.5)
-    dark = share > 0.55
-    words = parts.heat_map(axes, share, texts, style.SHARE_COLORS, dark, sizes[0])
+    words = parts.heat_map(axes, share, texts, style.SHARE_COLORS, size=7.5)
     for word in words[few].flat:
         word.set_style("italic")
     parts.matrix_ticks(axes, classes, classes)
-    axes.tick_params(labelsize=sizes[1])
+    axes.tick_params(labelsize=7.5)
 
 
 def half_widths(widths: ArrayLike, smallest: float) -> parts.Picture:
@@ -58,22 +56,25 @@ def half_widths(widths: ArrayLike, smallest: float) -> parts.Picture:
     Rows of ``widths`` hold the number of pairs, the half-width by seeds alone, and that
     by seeds and images. ``smallest`` is the smallest gain that matters, in points.
     """
-    pairs, alone, both = parts.as_array(widths).T
+    # Of two pairs the interval is too wide to be drawn with the others.
+    pairs, alone, both = parts.as_array(widths)[-max(len(widths) - 1, 1) :].T
     figure, axes = parts.one_panel(2.3)
     for values, color, name, up in (
         (alone, style.GRAY, "seeds alone", -14),
-        (both, style.BLUE, "seeds and test images", 3),
+        (both, style.BLUE, "seeds and\ntest images", 3),
     ):
         axes.plot(pairs, values, "o-", color=color, ms=5)
         place = (pairs[-1], values[-1])
         parts.note(axes, name, place, (8, up), color=color, fontsize=9)
     axes.axhline(smallest, color=style.INK, ls=style.DOTTED, lw=1)
-    # Of two pairs the interval is too wide to be drawn with the others.
-    axes.set(xlabel="pairs of runs", ylabel="half-width, points")
-    axes.set_ylim(0, 1.2 * both[:2].min())
-    axes.set_xlim(1.7, pairs[-1] + 0.35 * (pairs[-1] - 1))
-    parts.whole_ticks(axes.xaxis)
-    parts.finding(figure, "Half of the interval, by the number of pairs")
+    axes.set(xlabel="pairs of runs", ylabel="half-width, points", xticks=pairs)
+    axes.set_ylim(0, 1.15 * both.max())
+    axes.set_xlim(pairs[0] - 0.3, pairs[-1] + 0.35 * (pairs[-1] - 1))
+    parts.finding(
+        figure,
+        f"With {pairs[-1]:.0f} pairs the interval still reaches {both[-1]:.2f} points "
+        "to each side",
+    )
     return figure, (
         "Half-width of the 95 percent interval by the number of pairs. Seeds alone: "
         f"{parts.say('{:.0f} pairs {:.2f}', pairs, alone)}. Seeds and test images: "

@@ -16,6 +16,7 @@ def beside_one(
     title: str,
     paper: Mapping[str, float],
     apart: str = "",
+    base: str = "one of them",
     margin: float = 1.0,
 ) -> parts.Picture:
     """Differences of accuracy from one setting: a row of dots for each kind of runs.
@@ -23,7 +24,7 @@ def beside_one(
     ``rows`` has for each kind of runs a `fersep.analysis.Interval` of each setting; a
     band of ``margin`` holds differences too small to matter. The differences of the
     ``paper`` are hollow in every row. The setting ``apart`` is of another kind and
-    stands behind a line.
+    stands behind a line; ``base`` names the one setting.
     """
     figure = parts.new_figure(0.8 + (1.9 if len(rows) < 2 else 1.45) * len(rows))
     panels = figure.subplots(len(rows), sharex=True, sharey=True, squeeze=False)[:, 0]
@@ -42,7 +43,7 @@ def beside_one(
         if apart:
             axes.axvline(settings.index(apart) + 0.5, color=style.PALE, lw=1)
         axes.set_title(name if len(rows) > 1 else "", fontweight="normal")
-        axes.set_ylabel("points")
+        axes.set_ylabel(f"accuracy, points\nabove {base}")
         axes.grid(visible=False, axis="x")
     names = [setting.replace("softmax", "soft-\nmax") for setting in settings]
     panels[-1].set_xticks(range(len(settings)), names)
@@ -63,7 +64,7 @@ def beside_one(
     parts.finding(figure, title)
     told.append("the paper " + parts.say("{} {:+.2f}", paper, paper.values()))
     return figure, (
-        f"Differences of accuracy in points by {label}, with simultaneous intervals: "
+        f"Accuracy in points above {base} by {label}, with simultaneous intervals: "
         f"{'; '.join(told)}."
     ).replace("-", "−")
 

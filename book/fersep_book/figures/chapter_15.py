@@ -19,9 +19,10 @@ def transfer(
     """
     number = sum(map(len, targets.values()))
     figure, axes = parts.one_panel(1.1 + 0.17 * (number + 1.2 * len(targets)))
-    heads, places, names, told, y = [], [], [], [], 0.0
+    places, names, told, y = [], [], [], 0.0
     for target, sources in targets.items():
-        heads.append(y)
+        look = {"fontsize": 8.5, "fontweight": "bold"}
+        parts.note(axes, f"on {target}", (0, y), (4, -3), **look)
         for source, (estimates, guess) in sources.items():
             y += 1
             places.append(y)
@@ -39,10 +40,7 @@ def transfer(
         for name, (color, marker) in zip(words, key, strict=True)
     }
     parts.legend_of(figure, looks, 3)
-    names += [f"on {target}" for target in targets]
-    axes.set_yticks(places + heads, names)
-    for label in axes.get_yticklabels()[len(places) :]:
-        label.set_fontweight("bold")
+    axes.set_yticks(places, names)
     axes.grid(visible=False, axis="y")
     axes.set(xlabel="mean-class accuracy, %", ylim=(y - 0.6, -0.7))
     axes.set_xlim(0, min(axes.get_xlim()[1], 103))

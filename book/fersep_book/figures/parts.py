@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axis import Axis
-from matplotlib.colors import Colormap
+from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
@@ -280,26 +280,39 @@ def heat_map(
     axes: Axes,
     cells: Array,
     texts: ArrayLike,
-    colors: Colormap | str,
-    dark: NDArray[np.bool_],
+    colors: Colormap,
     size: float = 7.0,
-    **options: Any,
+    *,
+    aspect: str = "equal",
+    limits: tuple[float, float] = (0, 1),
 ) -> NDArray[Any]:
     """Draw a matrix as colored cells with words in them, and return the words.
 
-    Cells, texts and ``dark`` are (rows, columns); words are white where it is dark.
-    Options go to ``imshow``; colors run from 0 to 1 unless these say otherwise.
+    Cells and texts are (rows, columns); a cell that is NaN stays empty. ``limits`` are
+    the numbers of the first and the last color.
     """
-    axes.imshow(cells, cmap=colors, **({"vmin": 0, "vmax": 1} | options))
+    rows, columns = cells.shape
+    places = np.arange(columns + 1) - 0.5, np.arange(rows + 1) - 0.5
+    # Not an image: single cells follow light and dark.
+    look = {"edgecolors": "face", "linewidth": 0.3}
+    mesh = axes.pcolormesh(*places, cells, cmap=colors, norm=Normalize(*limits), **look)
+    axes.set(aspect=aspect, xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5))
     axes.tick_params(length=0)
     axes.grid(visible=False)
     words = np.empty(cells.shape, dtype=object)
     for (i, j), text in np.ndenumerate(np.asarray(texts, dtype=object)):
-        ink = ON_DARK_CELL if dark[i, j] else ON_LIGHT_CELL
+        ink = ON_DARK_CELL if _is_dark(mesh.to_rgba(cells[i, j])) else ON_LIGHT_CELL
         words[i, j] = axes.text(
             j, i, text, ha="center", va="center", fontsize=size, color=ink
         )
     return words
+
+
+def _is_dark(color: Sequence[float]) -> bool:
+    """Tell whether white words have more contrast than black ones (WCAG 2)."""
+    rgb = np.array(color[:3])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return bool(linear @ [0.2126, 0.7152, 0.0722] < 0.179)
 
 
 def matrix_ticks(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:

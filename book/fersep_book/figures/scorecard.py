@@ -23,6 +23,16 @@ ARMS = {
 #: Verdict -> its sign; the word stands beside it.
 SIGNS = {"holds": "✓", "fails": "✗", "depends": "±", "undecided": "~"}
 
+#: How an outcome begins -> what its numbers are.
+QUANTITIES = {
+    "gain": "gain",
+    "order": "rank correlation",
+    "change of neighbor": "change of share",
+    "change of int": "change of cosine",
+    "rise of agreement": "rise of cosine",
+    "agreement": "cosine",
+}
+
 _STYLE = """
 .fersep-scorecard { container-type: inline-size; margin: 1rem 0; }
 .fersep-scorecard .title { font-weight: 700; margin: 0 0 .25rem; }
@@ -80,8 +90,12 @@ def scorecard(
     key = (
         f'<a href="06_centers.html">Rule of the centers</a>: {marks}. Lines are 95 % '
         "intervals, each for itself; a verdict allows for all claims at once. The "
-        "dotted line is no effect; the claim holds where all lies in the shaded part, "
-        "beyond the smallest effect that matters."
+        "dotted line is no effect. The shaded part speaks for the claim: it lies "
+        "beyond the smallest effect that matters, which stands below. Where <i>p</i> "
+        "is written, it decides. Undecided: these runs cannot tell. No verdict: runs "
+        "are missing, or a class has too few images or is never predicted. Not "
+        "measured: no sealed experiment asks. By construction: the renderer draws it "
+        "so."
     )
     return HTML(
         f'<style>{_STYLE}</style><div class="fersep-scorecard">'
@@ -124,6 +138,8 @@ def strip(claim: Any, measured: Mapping[str, Any]) -> str:
     ends = np.array(MaxNLocator(5).tick_values(min(known), max(known)))[[0, -1]]
     if claim.outcome.startswith("order"):
         ends = np.array([-1.0, 1.0])
+    elif not zero:
+        ends = ends.clip(-1, 1)  # cosines
 
     def at(value: float) -> str:
         return f"{100 * (value - ends[0]) / (ends[1] - ends[0]):.2f}%"
@@ -143,19 +159,33 @@ def strip(claim: Any, measured: Mapping[str, Any]) -> str:
             look = f'stroke="{style.light_dark(ARMS[arm][2])}" stroke-width="2"'
             places = f'x1="{at(e.low)}" x2="{at(e.high)}" y1="{y}" y2="{y}"'
             drawn.append(f"<line {places} {look}/>")
+        else:
+            drawn.append(_p_value(e, (e.mean - ends[0]) / (ends[1] - ends[0]), y))
         drawn.append(_mark(arm, at(e.mean), y))
     points = f" point{'s' * (claim.margin != 1)}"
     unit = points if claim.outcome.startswith("gain") else ""
     digits = digits_of(claim.outcome)
     told = [f"{ARMS[arm][0]} {in_figures(e, digits)}" for arm, e in measured.items()]
     alt = f"{claim.outcome}{unit and ', in points'}: {'; '.join(told)}"
+    sign = "&gt;" if above else "&lt;"
+    what = next((q for o, q in QUANTITIES.items() if claim.outcome.startswith(o)), "")
     low, high, least = (f"{x:g}".replace("-", "−") for x in (*ends, claim.margin))
     return (
         f'<svg height="{13 * len(measured) + 3}" role="img" '
         f'aria-label="{html.escape(alt)}">{"".join(drawn)}</svg>'
         f'<div class="ends" aria-hidden="true"><span>{low}</span>'
-        f"<span>smallest effect {least}{unit}</span>"
+        f"<span>{what} {sign} {least}{unit}</span>"
         f"<span>{high}</span></div>"
+    )
+
+
+def _p_value(estimate: Any, place: float, y: float) -> str:
+    """Write a p-value beside its mark, on the side where there is room."""
+    anchor, gap = ("start", 9) if place < 0.82 else ("end", -9)
+    return (
+        f'<text x="{100 * place:.2f}%" dx="{gap}" y="{y + 4}" font-size="11" '
+        f'text-anchor="{anchor}" fill="currentColor">'
+        f"p = {estimate.p_value:.3f}</text>"
     )
 
 

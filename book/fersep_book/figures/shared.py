@@ -143,7 +143,7 @@ def interval_groups(
             y = row + step * (k - (len(estimates) - 1) / 2)
             if np.isfinite(gap.low):
                 axes.plot([gap.low, gap.high], [y, y], color=color, lw=2)
-            axes.plot(gap.mean, y, marker, color=color, ms=7, mec="white", zorder=4)
+            axes.plot(gap.mean, y, marker, color=color, ms=6, mec="white", zorder=4)
             if member in unnamed:
                 unnamed.remove(member)
                 parts.note(axes, member, (1, y), (4, -3), color=color, **beside)

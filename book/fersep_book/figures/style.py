@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -37,7 +37,7 @@ SOFTMAX_COLOR = GRAY
 SEPARATE_COLOR = BLUE
 LOSS_LOOKS = ((SOFTMAX_COLOR, "s"), (SEPARATE_COLOR, "o"))
 
-#: Words inside colored cells, which are the same in the dark.
+#: Words inside colored cells; in the dark all are light.
 ON_DARK_CELL = "#FDFDFD"
 ON_LIGHT_CELL = "#212121"
 
@@ -79,6 +79,16 @@ SIMILARITY_COLORS = LinearSegmentedColormap.from_list(
 SHARE_COLORS = LinearSegmentedColormap.from_list(
     "shares", ["#FFFFFF", "#92C5DE", "#0A4A7A"]
 )
+
+#: The same in the dark: from the ground up to a color on which white words are read.
+_CELLS_IN_THE_DARK = {
+    to_hex(colors(k)): to_hex(LinearSegmentedColormap.from_list("dark", dark)(k))
+    for colors, dark in (
+        (SIMILARITY_COLORS, ["#C4474C", "#14181E", "#3A7CA8"]),
+        (SHARE_COLORS, ["#14181E", "#3A7CA8"]),
+    )
+    for k in range(256)
+}
 
 _SHEET: dict[Any, Any] = {
     "figure.constrained_layout.h_pad": 0.07,
@@ -179,7 +189,9 @@ def _shorter(path: str) -> str:
 def light_dark(color: str) -> str:
     """A color of the page in CSS: as given in the light, its partner in the dark."""
     if color.upper() in (ON_DARK_CELL, ON_LIGHT_CELL):
-        return color
+        return f"light-dark({color},{ON_DARK_CELL})"
+    if color in _CELLS_IN_THE_DARK:
+        return f"light-dark({color},{_CELLS_IN_THE_DARK[color]})"
     red, green, blue = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
     hue, light, strength = colorsys.rgb_to_hls(red, green, blue)
     if max(red, green, blue) - min(red, green, blue) < 0.06 or light > 0.85:
