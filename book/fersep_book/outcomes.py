@@ -567,7 +567,7 @@ def say_failures(found: Experiment) -> str:
 _SAID = {
     "holds": ("holds", "hold"),
     "fails": ("fails", "fail"),
-    "depends": ("depends on a setting", "depend on a setting"),
+    "depends": ("depends on an open choice", "depend on an open choice"),
     "undecided": ("is undecided", "are undecided"),
     "by construction": ("is so by construction", "are so by construction"),
     "no verdict": ("has no verdict", "have no verdict"),

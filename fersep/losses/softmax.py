@@ -33,7 +33,7 @@ def softmax_loss(
     scale : float
         Of these logits.
     margin : float
-        As above; that of arcface is in radians.
+        How much harder the own class is; for arcface an angle in radians.
     smoothing : float
         The share ε of each label that is spread over all s classes alike (Szegedy et
         al., 2016).

@@ -25,9 +25,9 @@ RISE = 0.2
 class Settings:
     """All choices of one training run; the defaults are the paper's for RAF-DB.
 
-    But for two things. The paper gives no momentum, weight decay, α, rule of the
-    centers or first centers; here they are the usual values of its field. And without
-    ``weights`` the network starts from scratch.
+    Two things differ. The paper gives no momentum, weight decay, α, rule of the centers
+    or first centers; here they are the usual values of its field. And the paper starts
+    from ImageNet's weights; here the network starts from scratch without ``weights``.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Settings:
     momentum : float
         Of stochastic gradient descent on the network; the centers have none.
     weight_decay : float
-        The same.
+        Of the network, as momentum.
     lam : float
         λ of Eq. 9. With 0 the network sees the softmax loss alone, and the centers
         follow its features without acting on them.

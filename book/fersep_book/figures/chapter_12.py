@@ -57,7 +57,8 @@ def half_widths(widths: ArrayLike, smallest: float) -> parts.Picture:
     by seeds and images. ``smallest`` is the smallest gain that matters, in points.
     """
     # Of two pairs the interval is too wide to be drawn with the others.
-    pairs, alone, both = parts.as_array(widths)[-max(len(widths) - 1, 1) :].T
+    rows = parts.as_array(widths)
+    pairs, alone, both = rows[len(rows) > 1 :].T
     figure, axes = parts.one_panel(2.3)
     for values, color, name, up in (
         (alone, style.GRAY, "seeds alone", -14),

@@ -231,13 +231,11 @@ def lay_out_for_phone(figure: Figure) -> None:
     figure.set_size_inches(PHONE_WIDTH, height)
 
 
-def show(figure: Figure, alt: str) -> None:
-    """Display a figure as SVG together with its alternative text.
+def picture(figure: Figure, alt: str) -> str:
+    """Return a figure as HTML, with its alternative text.
 
     A phone shows a narrow one instead. ValueError if the alternative text is empty.
     """
-    from IPython.display import HTML, display
-
     if not alt.strip():
         raise ValueError("a figure needs an alternative text, got an empty one")
     pictures = svg(figure)
@@ -245,12 +243,17 @@ def show(figure: Figure, alt: str) -> None:
         lay_out_for_phone(figure)
         # Hidden where the style sheet of the book is missing, as in a notebook.
         pictures += f'<div class="phone" style="display:none">{svg(figure)}</div>'
-    display(
-        HTML(
-            '<div class="fersep-figure" role="img" style="background:light-dark('
-            f'#fff,#14181e)" aria-label="{html.escape(alt)}">{pictures}</div>'
-        )
+    return (
+        '<div class="fersep-figure" role="img" style="background:light-dark(#fff,'
+        f'#14181e)" aria-label="{html.escape(alt)}">{pictures}</div>'
     )
+
+
+def show(figure: Figure, alt: str) -> None:
+    """Display a figure as :func:`picture` makes it."""
+    from IPython.display import HTML, display
+
+    display(HTML(picture(figure, alt)))
 
 
 def table(
