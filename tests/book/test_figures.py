@@ -156,7 +156,7 @@ CASES = {
         margin=1,
     ),
     "NE 0.90 and 0.80": lambda: F.predicted(["NE"], [[0.9]], [[0.8]]),
-    "Seeds and test images: 2 pairs 0.90": lambda: F.half_widths(
+    "Seeds and test images: 3 pairs 0.80": lambda: F.half_widths(
         [[2, 0.5, 0.9], [3, 0.4, 0.8]], 0.25
     ),
     "a, x +0.10 (−0.10 to +0.30)": lambda: F.interval_groups(

@@ -103,7 +103,10 @@ def zero_sum_sets(sets: Mapping[str, ArrayLike]) -> parts.Picture:
             f"{np.linalg.norm(centers.sum(0)):.2f}"
         )
     scale = ScalarMappable(Normalize(0, 1), style.SIMILARITY_COLORS)
-    figure.colorbar(scale, ax=panels[1, :], label="Sim", shrink=0.8, aspect=14)
+    look = {"label": "Sim", "shrink": 0.8, "aspect": 14}
+    bar = figure.colorbar(scale, ax=panels[1, :], **look)
+    # No image: its colors follow light and dark, as those of the cells.
+    bar.solids.set(rasterized=False, edgecolor="face")
     return figure, (
         "Arrows on the unit circle above, one for each center, and the matrix of their "
         f"similarities below. {'; '.join(told)}."
