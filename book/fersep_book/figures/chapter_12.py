@@ -59,7 +59,7 @@ def half_widths(widths: ArrayLike, smallest: float) -> parts.Picture:
     # Of two pairs the interval is too wide to be drawn with the others.
     rows = parts.as_array(widths)
     pairs, alone, both = rows[len(rows) > 1 :].T
-    figure, axes = parts.one_panel(2.3)
+    figure, axes = parts.one_panel(2.0)
     for values, color, name, up in (
         (alone, style.GRAY, "seeds alone", -14),
         (both, style.BLUE, "seeds and\ntest images", 3),

@@ -131,7 +131,7 @@ def interval_groups(
     members = list(dict.fromkeys(m for each in groups.values() for m in each))
     step = 0.62 / len(members)
     unnamed = {member for member in members if member}
-    figure, axes = parts.one_panel(0.95 + (0.18 + 0.14 * len(members)) * len(groups))
+    figure, axes = parts.one_panel(0.95 + (0.12 + 0.115 * len(members)) * len(groups))
     looks = list(zip((style.BLUE, style.RED, style.GREEN), "osD", strict=True))
     if tuple(members) == style.BOTH_LOSSES:
         looks = list(style.LOSS_LOOKS)
