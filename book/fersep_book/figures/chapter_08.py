@@ -63,7 +63,8 @@ def loss_terms(terms: Mapping[str, Mapping[str, ArrayLike]]) -> parts.Picture:
         means = parts.epoch_curves(axes, runs, [LOOKS[name] for name in runs])
         axes.set_title(term)
         ends = [f"{name} {each[-1]:.3f}" for name, each in means.items()]
-        least.append(f"{min(means, key=lambda name: means[name][-1])} in {term}")
+        lowest = min(means, key=lambda name: means[name][-1])
+        least.append(f"{lowest} in {term.partition(' (')[0]}")
         plain = term.translate(str.maketrans("", "", "${}"))
         told.append(f"{plain} at the end: {parts.listing(ends)}")
     parts.legend_below(figure, len(means), panels[0])
