@@ -1,6 +1,7 @@
 """Figures of chapter 4: the separate loss."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.cm import ScalarMappable
@@ -103,10 +104,10 @@ def zero_sum_sets(sets: Mapping[str, ArrayLike]) -> parts.Picture:
             f"{np.linalg.norm(centers.sum(0)):.2f}"
         )
     scale = ScalarMappable(Normalize(0, 1), style.SIMILARITY_COLORS)
-    look = {"label": "Sim", "shrink": 0.8, "aspect": 14}
-    bar = figure.colorbar(scale, ax=panels[1, :], **look)
+    bar = figure.colorbar(scale, ax=panels[1, :], label="Sim", shrink=0.8, aspect=14)
     # No image: its colors follow light and dark, as those of the cells.
-    bar.solids.set(rasterized=False, edgecolor="face")
+    solids: Any = bar.solids
+    solids.set(rasterized=False, edgecolor="face")
     return figure, (
         "Arrows on the unit circle above, one for each center, and the matrix of their "
         f"similarities below. {'; '.join(told)}."
