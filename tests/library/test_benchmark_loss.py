@@ -24,7 +24,7 @@ def test_it_runs_and_counts_the_matrices_of_pairs(tmp_path):
     found = json.loads(out.read_text("utf-8"))
     assert found["share"]["images"] == [8, 3, 32, 32]
     rows = {(row["form"], row["s"]): row for row in found["rows"]}
-    assert len(rows) == 16
+    assert len(rows) == 28
     assert all(row["milliseconds"] > 0 for row in found["rows"])
     assert rows["separate loss, by hand", 3]["times_ours"] == 1
     # One matrix of 1,000 x 1,000 single floats is 4 MB.
