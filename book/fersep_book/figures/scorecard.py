@@ -38,6 +38,7 @@ _STYLE = """
 .fersep-scorecard .title { font-weight: 700; margin: 0 0 .25rem; }
 .fersep-scorecard :is(.key, small, .ends) {
   font-size: .8125rem; line-height: 1.35; opacity: .85; }
+.fersep-scorecard .key a { color: inherit; }
 .fersep-scorecard .bare-rows { font-size: .8125rem; }
 .fersep-scorecard .row { display: grid; gap: 2px 14px; padding: .35rem 0;
   grid-template-columns: 185px minmax(0, 1fr) 130px; align-items: start;
