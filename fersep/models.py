@@ -4,6 +4,7 @@ import logging
 import pickle
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,13 +12,21 @@ from torch.nn import functional as F
 from torchvision.models import ResNet18_Weights, ResNet34_Weights
 from torchvision.models.resnet import BasicBlock
 
+from fersep.gates import PatchFeatures
+
 log = logging.getLogger("fersep")
 
 #: Kinds of first layers, and blocks in each of the four stages.
 STEMS = ("imagenet", "small")
 STAGES = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3)}
 
-IMAGENET = {"resnet18": ResNet18_Weights.DEFAULT, "resnet34": ResNet34_Weights.DEFAULT}
+#: ResNet18 with patches after its second stage -> (with gates, with the whole face).
+PATCHES = {"patches": (False, False), "pgcnn": (True, False), "gacnn": (True, True)}
+
+IMAGENET = {
+    **dict.fromkeys(("resnet18", *PATCHES), ResNet18_Weights.DEFAULT),
+    "resnet34": ResNet34_Weights.DEFAULT,
+}
 
 
 class CosineHead(nn.Linear):
@@ -96,9 +105,37 @@ class ExpressionNet(nn.Module):
                 "normalize uint8 images with fersep.training.normalize(images)"
             )
         x = self.maxpool(self.relu(self.bn1(self.conv1(images))))
-        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
-        features = self.last(self.embed(torch.flatten(self.avgpool(x), 1)))
+        features = self.last(self._describe(self.layer2(self.layer1(x))))
         return features, self.fc(features)
+
+    def _describe(self, maps: Tensor) -> Tensor:
+        maps = self.layer4(self.layer3(maps))
+        features: Tensor = self.embed(torch.flatten(self.avgpool(maps), 1))
+        return features
+
+
+class PatchNet(ExpressionNet):
+    """PG-CNN or gACNN over the residual network; see `fersep.gates`."""
+
+    def __init__(self, kind: str, *sizes: Any) -> None:
+        super().__init__(STAGES["resnet18"], *sizes)
+        gated, whole = PATCHES[kind]
+        width, small = self.conv1.out_channels, self.conv1.kernel_size == (3, 3)
+        self.embed = PatchFeatures(width, 3 if small else 6, gated=gated, whole=whole)
+        if not whole:
+            self.layer3 = self.layer4 = nn.Sequential()
+
+    def gates(self, images: Tensor) -> Tensor:
+        """The gates (m, 24) of the patches, or (m, 25) with that of the whole face."""
+        maps = self.maxpool(self.relu(self.bn1(self.conv1(images))))
+        return self._look(self.layer2(self.layer1(maps)))[1]
+
+    def _describe(self, maps: Tensor) -> Tensor:
+        return self._look(maps)[0]
+
+    def _look(self, maps: Tensor) -> tuple[Tensor, Tensor]:
+        found: tuple[Tensor, Tensor] = self.embed(maps, self.layer4(self.layer3(maps)))
+        return found
 
 
 def expression_net(
@@ -115,8 +152,9 @@ def expression_net(
 
     Parameters
     ----------
-    arch : {"resnet18", "resnet34"}
-        The paper uses ResNet18.
+    arch : {"resnet18", "resnet34", "patches", "pgcnn", "gacnn"}
+        The paper uses ResNet18. The last three are over a ResNet18: patches without
+        gates, with gates (PG-CNN), and with the whole face beside them (gACNN).
     num_classes : int
         s: 7 for the basic expressions, 11 for the compound ones.
     feature_dim : int, optional
@@ -146,8 +184,9 @@ def expression_net(
     ValueError
         If a name is unknown, or the weights do not fit.
     """
-    if arch not in STAGES:
-        raise ValueError(f"arch must be one of {', '.join(STAGES)}; got {arch!r}")
+    if arch not in {**STAGES, **PATCHES}:
+        known = ", ".join([*STAGES, *PATCHES])
+        raise ValueError(f"arch must be one of {known}; got {arch!r}")
     if stem not in STEMS:
         raise ValueError(f"stem must be {' or '.join(STEMS)}; got {stem!r}")
     if num_classes < 2 or width < 1 or (feature_dim is not None and feature_dim < 1):
@@ -155,9 +194,16 @@ def expression_net(
             "num_classes must be at least 2, width and feature_dim at least 1; got "
             f"num_classes={num_classes}, width={width}, feature_dim={feature_dim}"
         )
-    net = ExpressionNet(
-        STAGES[arch], num_classes, feature_dim, width, feature_relu, stem, scale
-    )
+    if arch in PATCHES:
+        if feature_dim is not None:
+            raise ValueError(f"{arch} has 16 width features; leave feature_dim out")
+        net: ExpressionNet = PatchNet(
+            arch, num_classes, 16 * width, width, feature_relu, stem, scale
+        )
+    else:
+        net = ExpressionNet(
+            STAGES[arch], num_classes, feature_dim, width, feature_relu, stem, scale
+        )
     if weights == "imagenet":
         _fill(net, _download(arch, width), arch, width, weights)
     elif weights is not None:
@@ -217,7 +263,8 @@ def _fill(
         )
     own = net.state_dict()
     body = {k: v for k, v in state.items() if k.startswith("layer") or k in own}
-    body = {k: v for k, v in body.items() if not k.startswith("fc.")}
+    without = ("fc.",) if len(net.layer4) else ("fc.", "layer3.", "layer4.")
+    body = {k: v for k, v in body.items() if not k.startswith(without)}
     for name in {**own, **body}:  # layers of a deeper network have no place
         # An extra layer may be new, too; counters of batch norm are no use.
         free = name.startswith(("fc.", "embed.")) or name.endswith("batches_tracked")

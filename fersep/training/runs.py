@@ -58,7 +58,7 @@ class Settings:
         The first centers.
     seed : int
         Sets the first weights and centers, the order of images and their changes.
-    arch : {"resnet18", "resnet34"}
+    arch : {"resnet18", "resnet34", "patches", "pgcnn", "gacnn"}
         The network.
     width : int
         Channels of the first stage; 64 is the real ResNet.
