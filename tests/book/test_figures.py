@@ -127,6 +127,12 @@ CASES = {
     "0.50, length times 1.1": lambda: F.center_turning(
         {"a": [0, 0.5]}, {"a": [1, 1.1]}
     ),
+    "loss from 0.90 to 0.50, ratio from 1.0 to 4.0": lambda: F.toy_criteria(
+        {
+            "softmax": [[0.9, 0.9, 2], [0.6, 0.6, 3]],
+            "separate": [[0.9, 0.9, 1], [0.5, 0.5, 4]],
+        }
+    ),
     "1 and 5: float16 100% and": lambda: F.frozen_share([1, 5], {"float16": [1, 0.5]}),
     "their centers 1.00, of different": lambda: F.toy_panels({"end": TOY}),
     "a rises in 1 of 2, mean +0.05 (−1.86 to +1.96)": lambda: F.toy_pairs(

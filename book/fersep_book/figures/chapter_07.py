@@ -197,3 +197,34 @@ def _forces(
         lengths[name] = float(np.linalg.norm(moves, axis=1).mean())
         axes.plot([], [], color=color, lw=width, label=name)
     return lengths
+
+
+def toy_criteria(runs: Mapping[str, ArrayLike]) -> parts.Picture:
+    """The separate loss and Fisher's ratio after each step.
+
+    For the arms "softmax" and "separate": (steps, 3), the loss, its form by scatters
+    and the ratio.
+    """
+    figure, (left, right) = parts.row_of_panels(2.7, 2)
+    looks = (style.SOFTMAX_COLOR, style.SEPARATE_COLOR)
+    told = []
+    for name, color, given in zip(style.BOTH_LOSSES, looks, runs.values(), strict=True):
+        loss, scatters, ratio = parts.as_array(given).T
+        steps = np.arange(len(loss))
+        left.plot(steps, loss, color=color, label=name)
+        left.plot(steps[::20], scatters[::20], "o", color=color, ms=4)
+        right.plot(steps, ratio, color=color)
+        told.append(
+            f"{name}: loss from {loss[0]:.2f} to {loss[-1]:.2f}, ratio from "
+            f"{ratio[0]:.1f} to {ratio[-1]:.1f}"
+        )
+    left.set_title("separate loss")
+    right.set_title("Fisher's ratio")
+    right.set_yscale("log")
+    for axes in (left, right):
+        axes.set_xlabel("step")
+    parts.legend_below(figure, 2, left)
+    softmax, both = (parts.as_array(given)[-1, 2] for given in runs.values())
+    more = "higher" if both > softmax else "lower"
+    parts.finding(figure, f"Fisher's ratio ends {more} with the separate loss")
+    return figure, f"Criteria by step. {'; '.join(told)}."
