@@ -65,7 +65,9 @@ def lbp_in_patches(image: np.ndarray) -> np.ndarray:
     codes = local_binary_pattern(image, 8, 1, "nri_uniform").astype(int)
     found = []
     for x, y in sorted({*PATCHES, *((round(1 - x, 3), y) for x, y in PATCHES)}):
-        top, left = (round(q * side) - 4 for q, side in zip((y, x), image.shape))
+        top, left = (
+            round(q * side) - 4 for q, side in zip((y, x), image.shape, strict=True)
+        )
         found.append(histograms(codes[top : top + 8, left : left + 8], 59))
     return np.concatenate(found)
 
@@ -86,7 +88,12 @@ def ldn(image: np.ndarray) -> np.ndarray:
 
 #: The last are histograms of oriented gradients (Dalal and Triggs, 2005).
 CELLS = {"pixels_per_cell": (8, 8), "cells_per_block": (2, 2)}
-FEATURES = {"lbp": lbp, "patches": lbp_in_patches, "ldn": ldn, "hog": partial(hog, orientations=8, **CELLS)}
+FEATURES = {
+    "lbp": lbp,
+    "patches": lbp_in_patches,
+    "ldn": ldn,
+    "hog": partial(hog, orientations=8, **CELLS),
+}
 
 
 def classifier(kind: str, d: int, trial: dict):
