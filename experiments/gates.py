@@ -7,12 +7,12 @@ network makes of further rendered faces, each bare and under covers of several s
 from below and from above, with all else alike:
 
     sweep_labels       (n,)
-    sweep_predictions  (2, sizes, n); the first size is 0
-    sweep_covered      (2, sizes, 24), the mean share of each patch that is covered
-    sweep_gates        (2, sizes, 24 or 25), mean gates
+    sweep_predictions  (2, covers, n); the first cover is 0
+    sweep_covered      (2, covers, 24), the mean share of each patch that is covered
+    sweep_gates        (2, covers, 24 or 25), mean gates
     closing            (2, 3), mean change of a gate against the bare face, of patches
                        that stay bare, are covered up to half, and more
-    example_gates      (2, sizes, 4, 24 or 25), those of the first faces
+    example_gates      (2, covers, 4, 24 or 25), those of four people
 """
 
 import argparse
@@ -24,48 +24,42 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from fersep import cli, gates, provenance, storage, training
+from fersep import cli, gates, provenance, rendered, storage, training
 from fersep.models import PatchNet
-from fersep.rendered import render, sampling
 from fersep.training import arrays, command
 from fersep.training.batches import normalize
 
-SIZES = (0.0, 0.3, 0.65, 1.0, 1.5, 2.0)  # a training image has 0, or .3 to 1
+COVERS = (0.0, 0.3, 0.65, 1.0, 1.5, 2.0)  # a training image has 0, or .3 to 1
 FACES = 1000
 FIRST = 6 * 2**41  # no training set of any size reaches these
+LABELS = rendered.labels_of("rendered_basic", FACES)
 
 
-def faces(number: int = FACES) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return numbers and labels of the faces that are covered."""
-    labels = sampling.labels_of("rendered_basic", number)
-    return FIRST + torch.arange(number), labels
-
-
-def draw(size: float, *, above: bool, number: int = FACES, plain: bool = False):
-    """Draw the faces (n, 3, 48, 48) under a cover of a size; plain: spoil nothing."""
-    index, labels = faces(number)
-    persons = sampling.persons_of(index)
-    codes = [sampling.EXPRESSIONS_OF["rendered_basic"][j] for j in labels.tolist()]
-    units = sampling.action_units(codes, 0, index, persons, "default")
-    view = dict(zip(sampling.VIEW, sampling.views(0, index, "default").T, strict=True))
-    view["occluder"] = torch.full_like(view["occluder"], size)
-    view["occluder_y"] = torch.full_like(view["occluder"], -1.0 if above else 1.0)
+def draw(cover: float, *, plain: bool) -> torch.Tensor:
+    """Draw the faces (n, 3, 48, 48) under a cover; plain: spoil nothing else."""
+    index = FIRST + torch.arange(FACES)
+    if not plain:
+        return rendered.draw("rendered_basic", index, LABELS, cover)
+    view = dict(zip(rendered.VIEW, rendered.views(0, index, "default").T, strict=True))
+    view["occluder"].fill_(abs(cover))
+    view["occluder_y"].fill_(cover)
     for part in ("noise", "blur", "compression", "shadow"):
-        view[part] *= not plain
-    person = sampling.people(0, persons)
-    return render(units, person, torch.stack([*view.values()], 1), 48)
+        view[part].zero_()
+    units = torch.zeros(FACES, 2, len(rendered.UNITS))
+    person = rendered.people(0, index // 6)
+    return rendered.render(units, person, torch.stack([*view.values()], 1))
 
 
 def draw_all() -> np.ndarray:
-    """Return all faces, spoiled and plain (2, 2, sizes, n, 3, 48, 48), drawn once."""
+    """Return all faces, spoiled and plain (2, 2, covers, n, 3, 48, 48), drawn once."""
 
     def fill(pictures: np.ndarray) -> None:
-        for plain, above, k in product((0, 1), (0, 1), range(len(SIZES))):
-            shown = draw(SIZES[k], above=bool(above), plain=bool(plain))
-            pictures[plain, above, k] = shown.numpy()
+        for plain, side, k in product((0, 1), (0, 1), range(len(COVERS))):
+            cover = COVERS[k] * (1, -1)[side]
+            pictures[plain, side, k] = draw(cover, plain=bool(plain)).numpy()
 
-    key = [FIRST, SIZES, FACES, provenance.code_key("fersep.rendered")]
-    shape = (2, 2, len(SIZES), FACES, 3, 48, 48)
+    key = [FIRST, COVERS, FACES, provenance.code_key("fersep.rendered")]
+    shape = (2, 2, len(COVERS), FACES, 3, 48, 48)
     return storage.cached_array("covers", key, shape, fill)[0]
 
 
@@ -77,7 +71,7 @@ def covered(bare: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
 
 def sweep(model: torch.nn.Module) -> dict[str, np.ndarray]:
     """Return what a network makes of the covered faces."""
-    found = {"sweep_labels": faces()[1].numpy().astype("u1")}
+    found = {"sweep_labels": LABELS.numpy().astype("u1")}
     sides: dict[str, list] = {}
     for spoiled, plain in zip(*torch.from_numpy(draw_all().copy()), strict=True):
         rows: dict[str, list] = {"predictions": [], "covered": [], "gates": []}
@@ -105,7 +99,7 @@ def sweep(model: torch.nn.Module) -> dict[str, np.ndarray]:
         ]
         found["closing"] = np.array(closing, "f4")
         found["sweep_gates"] = value.mean(2).numpy().astype("f2")
-        found["example_gates"] = value[:, :, :4].numpy().astype("f2")
+        found["example_gates"] = value[:, :, :24:6].numpy().astype("f2")
     return found
 
 

@@ -123,18 +123,24 @@ def _groups(index: Tensor, identity: str) -> list[str]:
     return [f"person {i}" for i in persons_of(index, identity).tolist()]
 
 
-def draw(name: str, index: Tensor, labels: Tensor, **look: Any) -> Tensor:
+def draw(
+    name: str, index: Tensor, labels: Tensor, cover: float | None = None, **look: Any
+) -> Tensor:
     """Draw images (n, 3, image_size, image_size) uint8 of given numbers and labels.
 
     Both are (n,) int64; ``index // 6`` is the person. Of the options of
     :func:`fersep.data.load` it takes ``image_size``, ``seed``, ``difficulty`` and
-    ``identity``.
+    ``identity``. A ``cover`` takes the place of what chance lays over a face: 0 is
+    nothing, and chance gives 0.3 to 1, from below, or negative, from above.
     """
     way = Look(**look)
     persons = persons_of(index, way.identity)
     codes = [EXPRESSIONS_OF[name][label] for label in labels.tolist()]
     units = action_units(codes, way.seed, index, persons, way.difficulty)
     view = views(way.seed, index, way.difficulty)
+    if cover is not None:
+        view[:, VIEW.index("occluder")] = abs(cover)
+        view[:, VIEW.index("occluder_y")] = cover
     return render(units, people(way.seed, persons), view, way.image_size, way.seed)
 
 

@@ -1,5 +1,6 @@
 """Experiments are files; Snakemake runs what is missing; results keep the seal."""
 
+import importlib.util
 import json
 import re
 import subprocess
@@ -10,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from fersep_book import ROOT, evidence
 
-from fersep import analysis, equations
+from fersep import analysis, equations, rendered, training
+from fersep.models import expression_net
 from fersep.training import Settings
 
 EXPERIMENTS = sorted(path.stem for path in (ROOT / "experiments").glob("*.yml"))
@@ -216,3 +219,33 @@ def test_a_changed_sign_is_told_of(part, arms, monkeypatch):
     assert evidence.outdated(evidence.load("fer2013")) == []
     monkeypatch.setattr(equations, part, lambda *given: -right(*given))
     assert arms <= set(evidence.outdated(evidence.load("fer2013")))
+
+
+def test_the_sweep_of_covers_looks_at_the_same_faces(monkeypatch, tmp_path):
+    place = ROOT / "experiments" / "gates.py"
+    spec = importlib.util.spec_from_file_location("sweep_of_gates", place)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    assert evidence.read_plan("rendered-gates")["covers"] == list(script.COVERS)
+    monkeypatch.setenv("FERSEP_BUILD", str(tmp_path))
+    monkeypatch.setattr(script, "FACES", 24)
+    monkeypatch.setattr(script, "LABELS", script.LABELS[:24])
+    torch.manual_seed(0)
+    model = expression_net("gacnn", width=2, stem="small").eval()
+    found = script.sweep(model)
+    assert found["sweep_predictions"].shape == (2, 6, 24)
+    assert found["example_gates"].shape == (2, 6, 4, 25)
+    assert found["closing"].shape == (2, 3)
+    share = found["sweep_covered"].astype(float)
+    assert (share[:, 0] == 0).all()
+    assert (np.diff(share, axis=1) >= 0).all()
+    # From below the mouth is covered first, from above the brows.
+    brows, mouth = slice(0, 2), slice(4, 7)
+    assert share[0, 3, mouth].min() > share[0, 3, brows].max()
+    assert share[1, 3, brows].max() > share[1, 3, mouth].max()
+    index = script.FIRST + torch.arange(24)
+    faces = rendered.draw("rendered_basic", index, script.LABELS, -1.5)
+    _, logits = training.evaluate(model, faces)
+    assert (found["sweep_predictions"][1, 4] == logits.argmax(1).numpy()).all()
+    gates = model.gates(training.normalize(faces)).detach()
+    assert np.allclose(found["sweep_gates"][1, 4], gates.mean(0), atol=1e-3)

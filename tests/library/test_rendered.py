@@ -262,3 +262,19 @@ def test_hashed_numbers_are_uniform_and_unrelated():
 def test_wrong_options_are_refused_in_one_sentence(options, message):
     with pytest.raises(data.DataError, match=message):
         data.load("rendered_basic", size=200, **options)
+
+
+def test_a_cover_takes_the_place_of_what_chance_lays_over_a_face():
+    index, labels = torch.arange(12), rendered.labels_of("rendered_basic", 12)
+
+    def draw(**cover):
+        return rendered.draw(
+            "rendered_basic", index, labels, difficulty="easy", **cover
+        )
+
+    bare = draw(cover=0)
+    assert torch.equal(bare, draw())  # easy faces have none
+    for cover, rows in ((1.5, slice(0, 20)), (-1.5, slice(28, 48))):
+        changed = (draw(cover=cover) != bare).any(1)
+        assert changed.any(2).any(1).all()
+        assert not changed[:, rows].any()

@@ -49,7 +49,7 @@
       push(c.map((cj, j) => board.arrow(E.unit(cj), E.times(-1.2, d[j]), 8)));
       const [intra, inter] = [E.intraLoss(x, c, y), E.interLoss(c)];
       past.show(intra + inter);
-      const text = `L_intra ${two(intra)} + L_inter ${two(inter)} = L_sep ${two(intra + inter)}.`;
+      const text = `L_intra ${two(intra)} + L_inter ${two(inter)} ≈ L_sep ${two(intra + inter)}.`;
       return { text, alt: `${x.length} features of ${c.length} classes, their centers, and arrows that pull features to their center and push centers apart. ${text}` };
     };
   });
