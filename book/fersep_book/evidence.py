@@ -178,11 +178,14 @@ class Experiment:
         seeds = "one seed" if n == 1 else f"{n} seeds"
         seeds += "" if self.complete else f" of {planned}"
         each = [run.facts["provenance"] for arm in arms for run in self.of(arm)]
+        archs = ", ".join(
+            dict.fromkeys(self.of(arm)[0].facts["settings"]["arch"] for arm in arms)
+        )
         machines = dict.fromkeys(f"{e['device']}, {e['precision']}" for e in each)
         return (
             f"Experiment {self.name} · {', '.join(names)}, "
             f"{some_or_all} training and {images:,} {judged} images "
-            f"· {settings['arch']}, width {settings['width']} · "
+            f"· {archs}, width {settings['width']} · "
             f"{len(arms)} arms × {seeds} · {settings['epochs']} epochs · "
             f"{'; '.join(machines)}"
         )
