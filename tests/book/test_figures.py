@@ -133,6 +133,22 @@ CASES = {
             "separate": [[0.9, 0.9, 1], [0.5, 0.5, 4]],
         }
     ),
+    "from below, plain 55.0 to 35.0 percent; from above": lambda: F.under_covers(
+        {
+            f"from {side}": {"plain": {0.0: gap(60, 50), 1.0: gap(40, 30)}}
+            for side in ("below", "above")
+        },
+        "gates",
+        trained=1.0,
+        chance=38.0,
+    ),
+    "2 rendered faces, bare and covered, with a dot for each gate, as large as it is "
+    "open: mean 1.00 and 0.50": lambda: F.gates_on_faces(
+        np.zeros((2, 2, 3, 8, 8), np.uint8),
+        np.stack([np.ones((2, 3)), np.full((2, 3), 0.5)]),
+        [[0.2, 0.2], [0.8, 0.8], [0.5, 0.5]],
+        "gates",
+    ),
     "1 and 5: float16 100% and": lambda: F.frozen_share([1, 5], {"float16": [1, 0.5]}),
     "their centers 1.00, of different": lambda: F.toy_panels({"end": TOY}),
     "a rises in 1 of 2, mean +0.05 (−1.86 to +1.96)": lambda: F.toy_pairs(
@@ -323,3 +339,11 @@ def test_an_answer_is_a_box_with_its_source():
     )
     assert box.select_one(".admonition-title").text == "Fails"
     assert [p.text for p in box.select("p")[1:]] == ["a < b.", "Experiment x"]
+
+
+def test_a_phone_breaks_long_names_of_rows():
+    figure, axes = parts.one_panel(2)
+    axes.set_yticks([0, 1], ["locality preserving loss", "softmax"])
+    style.lay_out_for_phone(figure)
+    shown = [label.get_text() for label in axes.get_yticklabels()]
+    assert shown == ["locality\npreserving loss", "softmax"]

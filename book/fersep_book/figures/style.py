@@ -216,6 +216,11 @@ def lay_out_for_phone(figure: Figure) -> None:
             if axes.get_shared_y_axes().joined(axes, placed[0]):
                 axes.tick_params(labelleft=True)
                 axes.set_ylabel(placed[0].get_ylabel())
+    for axes in placed:
+        words = [label.get_text() for label in axes.get_yticklabels()]
+        if max(map(len, words), default=0) > 18:  # else they take half the width
+            axes.set_yticks(axes.get_yticks(), [textwrap.fill(w, 16) for w in words])
+            height *= 1 + 0.2 / len(placed)
     for text in figure.texts:
         lines = textwrap.wrap(text.get_text(), 40)
         text.set_text("\n".join(lines))
