@@ -227,7 +227,7 @@ def peak_bytes(form: str, m: int, d: int, s: int) -> int:
     def most() -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
-    for sizes in ((4, 4, 2), (m, d, s)):  # the first one loads what any step needs
+    for sizes in ((m, d, max(2, s // 8)), (m, d, s)):  # the first loads what steps need
         x, c, y = draw(*sizes)
         step, before = FORMS[form](c), most()
         step(x, y)
