@@ -104,9 +104,14 @@ class ExpressionNet(nn.Module):
                 "images must be a floating point Tensor on the scale of training; "
                 "normalize uint8 images with fersep.training.normalize(images)"
             )
-        x = self.maxpool(self.relu(self.bn1(self.conv1(images))))
-        features = self.last(self._describe(self.layer2(self.layer1(x))))
+        features = self.last(self._describe(self._map(images)))
         return features, self.fc(features)
+
+    def _map(self, images: Tensor) -> Tensor:
+        """The maps after the second stage."""
+        x = self.maxpool(self.relu(self.bn1(self.conv1(images))))
+        maps: Tensor = self.layer2(self.layer1(x))
+        return maps
 
     def _describe(self, maps: Tensor) -> Tensor:
         maps = self.layer4(self.layer3(maps))
@@ -127,8 +132,7 @@ class PatchNet(ExpressionNet):
 
     def gates(self, images: Tensor) -> Tensor:
         """The gates (m, 24) of the patches, or (m, 25) with that of the whole face."""
-        maps = self.maxpool(self.relu(self.bn1(self.conv1(images))))
-        return self._look(self.layer2(self.layer1(maps)))[1]
+        return self._look(self._map(images))[1]
 
     def _describe(self, maps: Tensor) -> Tensor:
         return self._look(maps)[0]
