@@ -332,7 +332,9 @@ def _plain(entry: Any) -> str:
 
 
 def _cell(entry: Any, text: str) -> str:
-    shown = html.escape(text)
+    bare = text.rstrip("\u2007\u2008")
+    shown, padding = html.escape(bare), text[len(bare) :]
     if isinstance(entry, tuple):
-        return f'<a href="{html.escape(entry[1])}">{shown}</a>'
-    return shown
+        shown = f'<a href="{html.escape(entry[1])}">{shown}</a>'
+    # On a card, where no column is in line, it is left out.
+    return shown + f'<span class="pad">{padding}</span>' * bool(padding)
