@@ -14,11 +14,13 @@ import zipfile
 from collections.abc import Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import yaml
 from bs4 import BeautifulSoup, Tag
+from pypdf import PdfReader
 
 from fersep.storage import build_folder, whole_file
 from fersep_book import ROOT
@@ -32,8 +34,16 @@ PAGES = """
 .sheet { break-before: page; }
 .bd-article { padding: 0; }
 #front { padding-top: 60mm; text-align: center; }
+#contents ul { padding: 0; list-style: none; }
+#contents li { display: flex; justify-content: space-between; gap: 1em; }
 body { background: none; }
 """
+
+# The contents, once it is known where each chapter begins.
+NUMBER = """(begins) => {
+  for (const place of document.querySelectorAll("#contents .page"))
+    place.textContent = begins[place.dataset.of];
+}"""
 
 # Formulas as MathML: what MathJax writes for screen readers.
 AS_XHTML = """() => {
@@ -93,7 +103,10 @@ def one_sheet(site: Path, pages: Sequence[str], title: str, author: str) -> str:
             f'<section class="sheet" id="{name}" style="page: sheet{number}">'
             f"{article.decode_contents()}</section>"
         )
-        contents.append(f'<li><a href="#{name}">{html.escape(heading)}</a></li>')
+        contents.append(
+            f'<li><a href="#{name}">{html.escape(heading)}</a>'
+            f'<span class="page" data-of="{name}"></span></li>'
+        )
     first = next(iter(trees.values()))
     assert first.head is not None
     return (
@@ -187,8 +200,17 @@ def write(kind: str) -> Path:
 def write_pdf(site: Path) -> Path:
     """Write the book as PDF with bookmarks, page numbers and running heads."""
     target = site / f"{NAME}.pdf"
-    with opened(site) as view, whole_file(target) as part:
-        view.pdf(path=str(part), outline=True, tagged=True, prefer_css_page_size=True)
+    look = {"outline": True, "tagged": True, "prefer_css_page_size": True}
+    with opened(site) as view:
+        # Chromium cannot count pages ahead of the one it prints.
+        first = PdfReader(BytesIO(view.pdf(**look)))
+        begins = {
+            name.removeprefix("/"): 1 + (first.get_destination_page_number(place) or 0)
+            for name, place in first.named_destinations.items()
+        }
+        view.evaluate(NUMBER, begins)
+        with whole_file(target) as part:
+            view.pdf(path=str(part), **look)
     return target
 
 
