@@ -19,7 +19,7 @@ def gains(
     """
     panels = [panel for panel in (families, far) if panel]
     numbers = [sum(len(each) + 1 for each in panel.values()) for panel in panels]
-    figure = parts.new_figure(0.95 * len(panels) + 0.24 * sum(numbers))
+    figure = parts.new_figure(0.95 * len(panels) + 0.21 * sum(numbers))
     grid = figure.subplots(
         len(panels), squeeze=False, gridspec_kw={"height_ratios": numbers}
     )
