@@ -99,10 +99,12 @@ WORDS = {
     "pairs": _Words(
         "Each bar is the interval of one whole experiment, on invented gains; it is "
         "thick where it leaves out zero. Look for the number of seeds at which pairs "
-        "find the gain most of the time, and for how many strangers would need.",
+        "find the gain most of the time, and at which strangers do, whose two losses "
+        "have different seeds.",
         "Try this: set the true gain to 0. How many of the thirty bars are thick now?",
-        "About one in twenty of the pairs, for any number of seeds: that is what 95 % "
-        "means. Strangers err less often still: their bars are too long.",
+        "About one in twenty on both sides, for any number of seeds and any "
+        "correlation: that is what 95 % means. Pairs do not err less often; their bars "
+        "are shorter.",
         ["statistics", "pairs"],
     ),
     "map": _Words(

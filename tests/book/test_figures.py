@@ -97,7 +97,7 @@ CASES = {
     "x: 95 % at 2 and 70 % at 3.": lambda: F.interval_coverage(
         [2, 3], {"x": [0.95, 0.7]}, "Title"
     ),
-    "median width 0.50 points. paired by seed: 1 of 2 intervals hold the truth, 2": (
+    "median width 0.50 points. pairs: 1 of 2 intervals hold the truth, 2": (
         lambda: repeated(([0.2], [0.7]))
     ),
     "at 0.750, where the cosine is 0.5": lambda: F.two_vectors(60.0),
@@ -362,3 +362,12 @@ def test_a_table_brings_decimal_points_in_line_and_has_one_minus_sign():
         padding.decompose()  # as a card does
     shown = [[cell.get_text() for cell in row("td")] for row in page.tbody("tr")]
     assert [text for text, _ in shown] == ["−1.25", "3", "0.5"]
+
+
+def test_two_classes_of_one_hue_are_told_apart_in_the_dark():
+    def lightness(color):
+        partner = style.light_dark(color).split(",")[1].rstrip(")")
+        red, green, blue = (int(partner[i : i + 2], 16) for i in (1, 3, 5))
+        return max(red, green, blue) + min(red, green, blue)
+
+    assert lightness(style.SKY) - lightness(style.BLUE) > 70

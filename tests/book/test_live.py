@@ -281,7 +281,7 @@ def page_file(toy, tmp_path_factory):
             ("happy", "sad", "fear"),
         ),
         "pairs": {
-            "draws": torch.randn(30, 20, 3).tolist(),
+            "draws": torch.randn(30, 20, 4).tolist(),
             **{"gain": 0.5, "sd": 0.5, "r": 0.7},
         },
         "verdict": live_data.verdict(experiment(1), CLAIMS),

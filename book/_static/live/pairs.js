@@ -13,6 +13,7 @@
       const board = stage.board([-reach, reach, -2, draws.length + 2], 300, 260);
       board.text("name", [-reach, draws.length + 0.5], name);
       for (const v of [-2, -1, 0, 1, 2]) board.text("middle small", [v, -1.9], two(v).slice(0, -3));
+      board.text("end small", [reach, -0.4], "points");
       board.path("grid")(board.line([[0, 0], [0, draws.length]]));
       return { name, board, truth: board.path("floor"), found: board.path(`curve ${look}`), missed: board.path(`pull ${look}`) };
     });
@@ -21,14 +22,14 @@
     stage.slider("true gain, in points:", "gain", [0, 0.1, 0.25, 0.5, 0.75, 1, 1.5], undefined, two);
     const once = (draw) => {
       const [common, own] = [Math.sqrt(state.r), Math.sqrt(1 - state.r)];
-      const losses = [1, 2].map((k) => draw.slice(0, state.n).map((luck) => sd * (common * luck[0] + own * luck[k])));
-      const apart = losses.map((values) => S.ofSeeds(values));
+      const seeds = draw.slice(0, state.n);
+      const losses = [1, 2].map((k) => seeds.map((luck) => sd * (common * luck[0] + own * luck[k])));
       const paired = S.ofSeeds(losses[1].map((v, s) => v - losses[0][s]));
-      const mean = paired.mean + state.gain;
-      const strangers = apart.reduce((all, { parts }) => all + parts[0][0], 0);
+      const [first, other] = [losses[0], seeds.map((luck) => sd * luck[3])].map((values) => S.ofSeeds(values));
+      const noise = first.parts[0][0] + other.parts[0][0];
       return [
-        S.interval({ mean, parts: [[strangers, 2 * state.n - 2]] }),
-        S.interval({ ...paired, mean }),
+        S.interval({ mean: other.mean - first.mean + state.gain, parts: [[noise, 2 * state.n - 2]] }),
+        S.interval({ ...paired, mean: paired.mean + state.gain }),
       ];
     };
     stage.show = () => {

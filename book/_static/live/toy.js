@@ -87,7 +87,8 @@
         const spot = (t, m) => [t, Math.min(scale * m[name], 1.25)];
         curve(graph.line(measured.map((m, t) => spot(EVERY * t, m))));
         dot(graph.mark("o", spot(at, here), 4));
-        return `${name} ${two(here[name])}`;
+        const beside = k ? "" : ` (${two(scale * here.loss)} of the start)`;
+        return `${name} ${two(here[name])}${beside}`;
       });
       now(graph.line([[at, -1.1], [at, 1.1]]));
       const text = `Step ${at}: ${told.join(", ")}.`;

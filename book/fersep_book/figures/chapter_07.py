@@ -219,8 +219,9 @@ def toy_criteria(runs: Mapping[str, ArrayLike]) -> parts.Picture:
             f"{ratio[0]:.1f} to {ratio[-1]:.1f}"
         )
     left.set_title("separate loss")
-    right.set_title("Fisher's ratio")
+    right.set_title("Fisher's ratio, logarithmic axis")
     right.set_yscale("log")
+    right.yaxis.set_major_formatter("{x:g}")
     for axes in (left, right):
         axes.set_xlabel("step")
     parts.legend_below(figure, 2, left)

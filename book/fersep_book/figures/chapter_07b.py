@@ -36,8 +36,8 @@ def interval_coverage(
 
 
 def repeated_experiments(
-    unpaired: tuple[ArrayLike, ArrayLike],
-    paired: tuple[ArrayLike, ArrayLike],
+    strangers: tuple[ArrayLike, ArrayLike],
+    pairs: tuple[ArrayLike, ArrayLike],
     truth: float,
     reach: float,
 ) -> parts.Picture:
@@ -50,8 +50,8 @@ def repeated_experiments(
     told = []
     for axes, name, ends, color in zip(
         panels,
-        ("unpaired", "paired by seed"),
-        (unpaired, paired),
+        ("strangers", "pairs"),
+        (strangers, pairs),
         (style.ORANGE, style.BLUE),
         strict=True,
     ):

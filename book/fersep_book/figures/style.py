@@ -197,7 +197,8 @@ def light_dark(color: str) -> str:
     if max(red, green, blue) - min(red, green, blue) < 0.06 or light > 0.85:
         light = 1 - 0.9 * light  # inks and grounds change places
     else:
-        light = max(light, 0.68)
+        # Lighter and softer, and still one above the other.
+        light, strength = max(0.62, 0.3 + 0.8 * light), 0.8 * strength
     rgb = (round(255 * part) for part in colorsys.hls_to_rgb(hue, light, strength))
     return "light-dark({},#{:02x}{:02x}{:02x})".format(color, *rgb)
 
