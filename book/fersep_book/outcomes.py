@@ -490,7 +490,7 @@ def on_rendered(*ids: str) -> str:
     """Say what rendered faces answer to some claims, as a sentence of an answer."""
     judged = judge_recorded("rendered")
     said = [
-        f"{c.says.lower()}: {judged[c.id].verdict}" for c in claims() if c.id in ids
+        f"“{c.says.lower()}”: {judged[c.id].verdict}" for c in claims() if c.id in ids
     ]
     why = dict.fromkeys(judged[id].reason for id in ids if judged[id].reason)
     reason = f" ({'; '.join(why)})" if why else ""
@@ -512,7 +512,7 @@ def why_silent(found: Experiment | None) -> str:
     words = parts.class_words(classes)
     for name, count in zip(words, np.bincount(some.labels), strict=True):
         if count < FEWEST_IMAGES:
-            return f"{name} has {count} test images"
+            return f"{name} has {count} test images, fewer than {FEWEST_IMAGES}"
     for arm in found.runs:
         for name in never_said(found, arm):
             rule = evidence.RULES.get(arm, arm)

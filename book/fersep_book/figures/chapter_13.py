@@ -29,6 +29,7 @@ def beside_one(
     figure = parts.new_figure(0.8 + (1.9 if len(rows) < 2 else 1.45) * len(rows))
     panels = figure.subplots(len(rows), sharex=True, sharey=True, squeeze=False)[:, 0]
     color, told = style.SEPARATE_COLOR, []
+    reach = _reach([g for gaps in rows.values() for g in gaps.values()], paper, margin)
     for axes, (name, gaps) in zip(panels, rows.items(), strict=True):
         axes.axhspan(-margin, margin, color=style.GRAY, alpha=0.18, lw=0)
         axes.axhline(0, color=style.INK, lw=1, ls=style.DOTTED)
@@ -36,18 +37,19 @@ def beside_one(
             place, mark = settings.index(setting), "s" if setting == apart else "o"
             if np.isfinite(gap.low):
                 axes.plot([place, place], [gap.low, gap.high], color=color, lw=2)
+                _tell_if_cut(axes, place, gap, reach)
             axes.plot(place, gap.mean, mark, color=color, ms=7, mec="white", zorder=4)
             told.append(f"{name}, {setting} {parts.interval_words(gap, '+.2f')}")
-        places = [settings.index(setting) + 0.25 for setting in paper]
-        axes.plot(places, list(paper.values()), "o", **_HOLLOW)
+        places = [settings.index(setting) for setting in paper]
+        axes.plot(places, list(paper.values()), "o", zorder=5, **_HOLLOW)
         if apart:
             axes.axvline(settings.index(apart) + 0.5, color=style.PALE, lw=1)
         axes.set_title(name if len(rows) > 1 else "", fontweight="normal")
         axes.set_ylabel(f"accuracy, points\nabove {base}")
         axes.grid(visible=False, axis="x")
-    names = [setting.replace("softmax", "soft-\nmax") for setting in settings]
+    names = ["0" if setting == apart else setting for setting in settings]
     panels[-1].set_xticks(range(len(settings)), names)
-    reach = _reach([g for gaps in rows.values() for g in gaps.values()], paper, margin)
+    label += f" (0: {apart} alone)" if apart else ""
     panels[-1].set(xlim=(-0.5, len(settings) - 0.5), ylim=(-reach, reach), xlabel=label)
     looks = {
         "difference, simultaneous interval": {"marker": "o", "ms": 7, "color": color},
@@ -67,6 +69,17 @@ def beside_one(
         f"Accuracy in points above {base} by {label}, with simultaneous intervals: "
         f"{'; '.join(told)}."
     ).replace("-", "−")
+
+
+def _tell_if_cut(axes: parts.Axes, x: float, gap: Interval, reach: float) -> None:
+    """Mark the ends of an interval that leave the picture, and write its half."""
+    for end, edge, mark in ((gap.high, reach, "^"), (gap.low, -reach, "v")):
+        if abs(end) > reach:
+            look = {"color": style.SEPARATE_COLOR, "ms": 5, "clip_on": False}
+            axes.plot(x, edge, mark, **look)
+    if gap.high > reach:
+        words = f"±{gap.high - gap.mean:.0f}"
+        parts.note(axes, words, (x, reach), (4, -9), fontsize=8)
 
 
 _HOLLOW = {"color": style.INK, "mfc": "none", "ms": 5.5}

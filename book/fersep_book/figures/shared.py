@@ -146,7 +146,9 @@ def interval_groups(
             axes.plot(gap.mean, y, marker, color=color, ms=6, mec="white", zorder=4)
             if member in unnamed:
                 unnamed.remove(member)
-                parts.note(axes, member, (1, y), (4, -3), color=color, **beside)
+                down = 11 * (k - (len(estimates) - 1) / 2)
+                place = {"color": color, **beside}
+                parts.note(axes, member, (1, row), (4, -3 - down), **place)
             name = f"{group}, {member}" if member else group
             told.append(f"{name} {parts.interval_words(gap, '+.2f')}")
     if margin:
