@@ -130,10 +130,12 @@ WORDS = {
         ["face"],
     ),
     "verdict": _Words(
-        "The paper's claims, judged here from the recorded runs, by rules on controls. "
+        "The claims that the main experiment decides, judged here from its runs, by "
+        "rules on controls; other experiments decide the rest of the table above. "
         "A strip shows the estimate of each rule of the centers (● exact, ■ as "
         "printed, ◆ mean) with its interval; the upright line is the margin, the "
-        "smallest effect that counts. The page starts at the sealed rules.",
+        "smallest effect that counts. The page starts at the sealed rules; they and "
+        "the breaking points allow for all claims at once.",
         "Try this: set the margin of “accuracy rises” to 0, then leave out one seed "
         "after the other. Does the verdict hang on a single run?",
         "A verdict that flips when one seed leaves was not much of a verdict. Note how "

@@ -189,6 +189,8 @@ def _stops(found: Experiment, claim: Claim, arms: list[str]) -> dict[str, Any]:
     first = int(np.floor((min(ends) - claim.margin) / step))
     last = int(np.ceil((max(ends) - claim.margin) / step))
     stops = [round(claim.margin + k * step, digits + 2) for k in range(first, last + 1)]
+    if not claim.outcome.startswith("gain"):  # cosines and correlations
+        stops = [stop for stop in stops if abs(stop) <= 1]
     return {"stops": stops, "digits": max(digits, 2)}
 
 

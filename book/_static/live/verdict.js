@@ -157,7 +157,7 @@
       const kept = state.seeds.reduce((a, b) => a + b);
       const tally = ["holds", "fails", "undecided", "depends"].map((w) => `${w} ${count(w)}`).join(", ");
       const early = seeds.length < planned ? ` No verdict before all ${planned} seeds are recorded: this is what ${kept} say so far.` : "";
-      const text = `${judged.length} claims, ${kept} seeds: ${tally}; ${judged.filter((j) => j.stands).length} stand with all that they rest on.${early}`;
+      const text = `Of the ${judged.length} claims on the main experiment, ${kept} seeds: ${tally}; ${judged.filter((j) => j.stands).length} stand with all that they rest on.${early}`;
       return { text, alt: text };
     };
   });

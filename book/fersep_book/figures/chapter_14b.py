@@ -36,7 +36,7 @@ def under_covers(
         axes.axvspan(trained, max(covers), color=style.GRAY, alpha=0.12, lw=0)
         axes.axhline(chance, color=style.INK, lw=1, ls=style.DOTTED)
         axes.set_title(side, fontweight="normal")
-        axes.set_xlabel("size of the cover")
+        axes.set_xlabel("size of the cover (1: largest in training)")
         axes.margins(x=0)
     row[0].set_ylabel("accuracy, %")
     row[1].sharey(row[0])
@@ -51,7 +51,7 @@ def gates_on_faces(
     """Faces in columns, bare above and covered below, with the gates at their points.
 
     Pictures are (2, n, 3, h, w) uint8, gates (2, n, 24) in [0, 1], points (24, 2) in
-    shares of a picture. A full dot is an open gate; a gate of 0 has none.
+    shares of a picture. A disk that fills its ring is an open gate.
     """
     faces, values = np.asarray(pictures), parts.as_array(gates)
     n, side = faces.shape[1], faces.shape[-1]
@@ -61,13 +61,14 @@ def gates_on_faces(
     for k, (row, line) in enumerate(zip(grid, faces, strict=True)):
         for axes, face, shown in zip(row, line, values[k], strict=True):
             axes.imshow(face.transpose(1, 2, 0), interpolation="antialiased")
-            look = {"edgecolors": "white", "linewidths": 0.8}
-            axes.scatter(*where.T, s=60, c="none", alpha=0.9, **look)
-            axes.scatter(*where.T, s=60 * shown, c="white", alpha=0.9, linewidths=0)
+            # The one white that stays white in the dark, as faces do.
+            look = {"edgecolors": style.ON_DARK_CELL, "linewidths": 1.0}
+            axes.scatter(*where.T, s=60, c="none", **look)
+            axes.scatter(*where.T, s=60 * shown, c=style.BLUE, linewidths=0)
             axes.axis("off")
     parts.finding(figure, title)
     means = values.mean((1, 2))
     return figure, (
-        f"{n} rendered faces, bare and covered, with a dot for each gate, as large as "
+        f"{n} rendered faces, bare and covered, with a disk for each gate, as large as "
         f"it is open: mean {means[0]:.2f} and {means[1]:.2f}."
     )

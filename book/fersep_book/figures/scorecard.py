@@ -34,16 +34,17 @@ QUANTITIES = {
 }
 
 _STYLE = """
-.fersep-scorecard { container-type: inline-size; margin: 1rem 0; }
+.fersep-scorecard { container-type: inline-size; margin: 1rem 0; padding-inline: 7px; }
 .fersep-scorecard .title { font-weight: 700; margin: 0 0 .25rem; }
 .fersep-scorecard :is(.key, small, .ends) {
   font-size: .8125rem; line-height: 1.35; opacity: .85; }
 .fersep-scorecard .key a { color: inherit; }
 .fersep-scorecard .bare-rows { font-size: .8125rem; }
-.fersep-scorecard .row { display: grid; gap: 2px 14px; padding: .35rem 0;
+.fersep-scorecard .row { display: grid; gap: 2px 14px; margin: 0; padding: .35rem 0;
   grid-template-columns: 185px minmax(0, 1fr) 130px; align-items: start;
   border-top: 1px solid light-dark(#d9d9d9, #4a4f57); }
-.fersep-scorecard .row > * { margin: 0; font-size: .9375rem; line-height: 1.3; }
+.fersep-scorecard .row > * {
+  margin: 0; padding-inline: 0; font-size: .9375rem; line-height: 1.3; }
 .fersep-scorecard .heads { font-size: .875rem; font-weight: 600; border: 0; }
 .fersep-scorecard .cell { display: grid; gap: 0 12px;
   grid-template-columns: minmax(0, 1fr) 105px; font-size: .9375rem; line-height: 1.3; }
@@ -182,7 +183,7 @@ def strip(claim: Any, measured: Mapping[str, Any]) -> str:
 
 def _p_value(estimate: Any, place: float, y: float) -> str:
     """Write a p-value beside its mark, on the side where there is room."""
-    anchor, gap = ("start", 9) if place < 0.82 else ("end", -9)
+    anchor, gap = ("start", 9) if place < 0.65 else ("end", -9)
     return (
         f'<text x="{100 * place:.2f}%" dx="{gap}" y="{y + 4}" font-size="11" '
         f'text-anchor="{anchor}" fill="currentColor">'
