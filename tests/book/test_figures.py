@@ -142,7 +142,7 @@ CASES = {
         trained=1.0,
         chance=38.0,
     ),
-    "2 rendered faces, bare and covered, with a dot for each gate, as large as it is "
+    "2 rendered faces, bare and covered, with a disk for each gate, as large as it is "
     "open: mean 1.00 and 0.50": lambda: F.gates_on_faces(
         np.zeros((2, 2, 3, 8, 8), np.uint8),
         np.stack([np.ones((2, 3)), np.full((2, 3), 0.5)]),
