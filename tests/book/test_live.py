@@ -9,6 +9,7 @@ import torch
 from fersep_book import live, live_data
 from matplotlib.figure import Figure
 from playwright.sync_api import Browser, Page
+from scipy import stats
 from site_checks import AXE, AXE_COLORS, Axe
 from test_live_data import CLAIMS, experiment
 
@@ -245,6 +246,10 @@ def a_notebook_of(widgets) -> str:
     )
 
 
+#: Luck of each seed: shared by a pair, of each loss alone, of a stranger.
+DRAWS = torch.randn(30, 20, 4, generator=torch.Generator().manual_seed(5))
+
+
 @pytest.fixture(scope="module")
 def page_file(toy, tmp_path_factory):
     """All figures, as a page of the book and as widgets of a notebook."""
@@ -281,7 +286,7 @@ def page_file(toy, tmp_path_factory):
             ("happy", "sad", "fear"),
         ),
         "pairs": {
-            "draws": torch.randn(30, 20, 4).tolist(),
+            "draws": DRAWS.tolist(),
             **{"gain": 0.5, "sd": 0.5, "r": 0.7},
         },
         "verdict": live_data.verdict(experiment(1), CLAIMS),
@@ -362,6 +367,21 @@ def test_every_figure_comes_to_life(open_page, kind):
         assert figure.locator("svg").count() >= 1
         assert not figure.locator("img").is_visible()
         assert "NaN" not in figure.inner_html()
+
+
+def test_strangers_have_seeds_of_their_own(open_page):
+    page = open_page("page", "#live-pairs?n=6&r=0.9&gain=0")
+    shared, one, two, other = DRAWS[:, :6].double().unbind(2)
+    losses = [0.9**0.5 * shared + 0.1**0.5 * own for own in (one, two)]
+    told = []
+    for first, second, paired in ((losses[0], other, False), (*losses, True)):
+        noise = (second - first).var(1) if paired else first.var(1) + second.var(1)
+        half = stats.t.ppf(0.975, 5 if paired else 10) * (noise / 6).sqrt()
+        seen = (second - first).mean(1).abs() > half
+        told.append(f"{seen.sum()} of 30 intervals leave out zero, ")
+        told[-1] += f"mean width {half.mean():.2f} points"  # twice half of sd = 0.5
+    text = page.locator("#live-pairs .readout").inner_text()
+    assert f"strangers: {told[0]}; pairs: {told[1]}" in text
 
 
 def test_jupyterlab_leaves_the_keys_to_a_figure(open_page):

@@ -116,7 +116,10 @@ def test_nothing_is_judged_without_all_seeds_images_and_classes():
     starved = {
         arm: dict.fromkeys(SEEDS, Recording(run.facts, few)) for arm in found.runs
     }
-    assert why_silent(replace(found, runs=starved)) == "D has 29 test images, fewer than 30"
+    assert (
+        why_silent(replace(found, runs=starved))
+        == "D has 29 test images, fewer than 30"
+    )
     never = run.arrays["test_logits"].copy()
     never[:, 2] = -9
     blind = dict.fromkeys(
