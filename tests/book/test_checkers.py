@@ -269,6 +269,13 @@ def in_percent(a, b, n):
 
 
 #: Chapter, checker -> (right answers, wrong answers).
+# Exercise 14b.1.
+
+
+def margin_at_zero(share, scale, s):
+    return 1 - (np.log(share) - np.log((1 - share) / (s - 1))) / scale
+
+
 ANSWERS = {
     ("01_claim", "is_right_images"): (
         [by_rounding, by_steps],
@@ -370,6 +377,29 @@ ANSWERS = {
             lambda loss, lam, alpha: lam == 0 or alpha == 0,
             lambda loss, lam, alpha: lam == 0 or loss in ("inter", "batch"),
             lambda loss, lam, alpha: lam == 0 or (loss == "inter" and alpha > 0),
+        ],
+    ),
+    ("14b_systems", "is_largest_margin"): (
+        [margin_at_zero, lambda *given: float(np.round(margin_at_zero(*given), 9))],
+        [
+            lambda share, scale, s: margin_at_zero(share, scale, s + 1),
+            lambda share, scale, s: margin_at_zero(share, scale, 2),
+            lambda share, scale, s: 1 - margin_at_zero(share, scale, s),
+            lambda share, scale, s: 1 - share,
+        ],
+    ),
+    ("14c_gates", "is_covered_share"): (
+        [
+            lambda heights, side, top: np.clip(0.5 + (heights - top) / side, 0, 1),
+            lambda heights, side, top: [
+                min(max(h + side / 2 - top, 0), side) / side for h in heights
+            ],
+        ],
+        [
+            lambda heights, side, top: (heights > top).astype(float),
+            lambda heights, side, top: (heights + side / 2 - top) / side,
+            lambda heights, side, top: np.clip((heights - top) / side, 0, 1),
+            lambda heights, side, top: np.clip(0.5 - (heights - top) / side, 0, 1),
         ],
     ),
     ("14_ablations", "is_zero_sum"): (

@@ -1,4 +1,4 @@
-"""Chapters 8-13 on photographs and on a reader's own folder, through papermill."""
+"""Chapters on photographs and on a reader's own folder, through papermill."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 #: These draw from recorded runs, and from the same arms trained on a reader's faces.
 RECORDED = ("03_softmax_features", "08_training", "09_similarity", "10_convergence")
 RECORDED += ("11_tsne", "12_accuracy", "13_sweeps", "14_ablations")
-RECORDED += ("14b_systems", "15_transfer")
+RECORDED += ("14b_systems", "14c_gates", "15_transfer")
 
 
 def run(chapter, out, parameters):
@@ -102,9 +102,11 @@ def test_a_readers_own_folder_with_other_parameters(chapter, build, tmp_path):
     if chapter == "14_ablations":  # its arms bring λ and their first centers
         del parameters["lam"], parameters["init"]
         parameters["arms"] = "separate, fixed"
-    if chapter == "14b_systems":
+    if few := {"14b_systems": "exact, arcface", "14c_gates": "patches, pgcnn"}.get(
+        chapter
+    ):
         del parameters["lam"], parameters["alpha"], parameters["init"]
-        parameters["arms"] = "exact, arcface"
+        parameters["arms"] = few
     if chapter == "13_sweeps":
         parameters |= {"arms": "lam=0, lam=0.1", "lengths": "linear-64, relu-64"}
     if chapter == "15_transfer":

@@ -1,4 +1,4 @@
-"""The figure of chapter 14b: what a cover does to networks of patches."""
+"""Figures of chapter 14c: what a cover does to networks of patches, and their gates."""
 
 from collections.abc import Mapping
 
