@@ -130,8 +130,8 @@ WORDS = {
         ["face"],
     ),
     "verdict": _Words(
-        "The claims that the main experiment decides, judged here from its runs, by "
-        "rules on controls; other experiments decide the rest of the table above. "
+        "The claims on the main experiment, judged here from its runs by rules on "
+        "controls. "
         "A strip shows the estimate of each rule of the centers (● exact, ■ as "
         "printed, ◆ mean) with its interval; the upright line is the margin, the "
         "smallest effect that counts. The page starts at the sealed rules; they and "
