@@ -2,6 +2,7 @@
 
 import re
 import zipfile
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -13,10 +14,22 @@ CHAPTERS = "1 · First", "2 · Second"
 
 
 @pytest.fixture
-def write(clean, monkeypatch):
+def write(clean):
     """Write the miniature book as one file, and return where it lies."""
-    monkeypatch.setattr(paper, "ROOT", clean.root)
-    return lambda kind: getattr(paper, f"write_{kind}")(clean.path("_build", "html"))
+    made = []
+
+    def run(kind):
+        site = clean.path("_build", "html")
+        order = f"print(paper.write_{kind}(Path({str(site)!r})))"
+        order = f"from pathlib import Path; from fersep_book import paper; {order}"
+        done = clean.run("python", "-c", order)  # one browser in a process
+        assert done.returncode == 0, done.stderr
+        made.append(Path(done.stdout.strip()))
+        return made[0]
+
+    yield run
+    for file in made:
+        file.unlink()
 
 
 def test_the_contents_of_the_pdf_say_where_each_chapter_begins(write):
