@@ -24,13 +24,9 @@ def face_rows(
     """
     pictures = np.asarray(images).transpose(0, 2, 3, 1)
     across = len(columns)
-    figure = Figure(
-        figsize=(style.WIDTH, 0.25 + style.WIDTH / across * len(rows)), dpi=style.DPI
-    )
-    gaps = {"wspace": 0.05, "hspace": 0.05}
+    figure = parts.new_figure(0.25 + style.WIDTH / across * len(rows))
+    gaps = {"wspace": 0.03, "hspace": 0.03}
     grid = figure.subplots(len(rows), across, squeeze=False, gridspec_kw=gaps)
-    top = 1 - 0.25 / figure.get_figheight()
-    figure.subplots_adjust(left=0, right=1, top=top, bottom=0)
     for axes, picture in zip(grid.flat, pictures, strict=True):
         axes.imshow(picture, interpolation="antialiased")
         axes.axis("off")
