@@ -48,8 +48,8 @@ WORDS = {
     ),
     "vectors": _Words(
         "Drag the two vectors. Look for where the curve is steep and where it is flat.",
-        "Try this: turn vector a by ten degrees, first at 0 degrees, then at 90. Where "
-        "does Eq. 1 change more?",
+        "Try this: turn the square by ten degrees, first at 0 degrees, then at 90. "
+        "Where does Eq. 1 change more?",
         "At 90 degrees, where the cosine is steepest. Near 0 and near 180 degrees a "
         "turn hardly counts, and a change of length never does.",
         ["pair"],

@@ -24,7 +24,10 @@
     grid([-0.5, 0, 0.5, 1].map((v) => graph.line([[-0.5, v], [s - 0.4, v]])));
     for (const v of [-0.5, 0, 0.5, 1]) graph.text("end", [-0.6, v - 0.04], two(v).slice(0, -1));
     graph.text("name", [-1.1, 1.18], "cosine of learned and true center; the paper hollow");
-    names.forEach((name, j) => graph.text("middle small", [j, -0.7], name));
+    names.forEach((name, j) => {
+      graph.text("middle small", [j, -0.7], name);
+      graph.path(`dots k${j}`)(graph.mark("o", [j, -0.52], 4)); // its color in the wheels
+    });
     graph.path("paper")(printed.map((v, j) => graph.mark("o", [j, v], 7)));
     const dots = Object.values(RULES).map((look) => graph.path(`dots ${look.slice(0, 2)}`));
     let [centers, done, last] = [rest, 0, 0];

@@ -219,7 +219,8 @@ def lay_out_for_phone(figure: Figure) -> None:
                 axes.set_ylabel(placed[0].get_ylabel())
     for axes in placed:
         words = [label.get_text() for label in axes.get_yticklabels()]
-        if max(map(len, words), default=0) > 18:  # else they take half the width
+        long = max(map(len, words), default=0) > 18  # they take half the width
+        if long and not any("$" in word for word in words):  # formulas are shorter
             axes.set_yticks(axes.get_yticks(), [textwrap.fill(w, 16) for w in words])
             height *= 1 + 0.2 / len(placed)
     for text in figure.texts:
