@@ -36,7 +36,7 @@
       const value = E.interLoss(state.c);
       past.show(value);
       const pairs = units.flatMap((a, k) => units.slice(k + 1).map((b) => E.dot(a, b)));
-      const text = `Sum of the directions ${two(E.length(r))}: L_inter ${two(value)}, floor ${two(E.interFloor(s))}. ` +
+      const text = `Length of the sum of the directions ${two(E.length(r))}: L_inter ${two(value)}, floor ${two(E.interFloor(s))}. ` +
         `Closest two centers: ${(Math.acos(clamp(Math.max(...pairs), -1, 1)) * TURN).toFixed(0)}° apart.`;
       const alt = `${s} centers on a circle at ${units.map((u) => Math.round(angle(u))).join(", ")} degrees; a thick arrow is their sum divided by ${s}. ${text}`;
       return { text, alt };
