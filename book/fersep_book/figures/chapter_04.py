@@ -146,7 +146,7 @@ def inter_cost(forms: Mapping[str, Sequence[tuple[int, float]]]) -> parts.Pictur
 
     ``forms`` has pairs of a number of classes and seconds for each form.
     """
-    figure, axes = parts.one_panel(2.9, 5.6)
+    figure, axes = parts.one_panel(3.1, 5.6)
     parts.finding(figure, "The sum grows most slowly with the number of classes")
     looks = [(style.RED, "o"), (style.ORANGE, "s"), (style.BLUE, "D")]
     told = []
@@ -157,7 +157,7 @@ def inter_cost(forms: Mapping[str, Sequence[tuple[int, float]]]) -> parts.Pictur
         told.append(f"{name}: {seconds:.2g} seconds at {s} classes")
     axes.set(xscale="log", yscale="log", ylabel="seconds a step")
     axes.set_xlabel("number of classes $s$")
-    axes.legend()
+    parts.legend_below(figure, 2)  # on a phone it would lie over the lines
     return figure, f"Time of a step against the number of classes: {'; '.join(told)}."
 
 
