@@ -371,3 +371,22 @@ def test_two_classes_of_one_hue_are_told_apart_in_the_dark():
         return max(red, green, blue) + min(red, green, blue)
 
     assert lightness(style.SKY) - lightness(style.BLUE) > 70
+
+
+def test_a_long_finding_fits_its_figure():
+    figure, _ = parts.one_panel(2)
+    parts.finding(figure, "Something is found in the long run " * 4)
+    figure.draw_without_rendering()
+    (title,) = figure.texts
+    assert title.get_window_extent().x1 < figure.bbox.x1
+
+
+def test_a_phone_breaks_no_formula_of_a_tick():
+    figure, axes = parts.one_panel(2)
+    axes.plot([1, 2], [1e-3, 1e3])
+    axes.set_yscale("log")
+    figure.draw_without_rendering()
+    style.lay_out_for_phone(figure)
+    ticks = [label.get_text() for label in axes.get_yticklabels()]
+    assert any("$" in tick for tick in ticks)
+    assert not any("\n" in tick for tick in ticks)

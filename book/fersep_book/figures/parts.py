@@ -1,5 +1,6 @@
 """The parts that figures are made of: panels, arrows, ticks, heat maps, words."""
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -155,7 +156,8 @@ def row_of_panels(
 
 def finding(figure: Figure, words: str) -> None:
     """Write what a figure shows as its title, over all its panels."""
-    figure.suptitle(words, x=0.01, ha="left", fontsize=10.5, fontweight="bold")
+    title = textwrap.fill(words, int(11 * figure.get_figwidth()))
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10.5, fontweight="bold")
 
 
 def plane(axes: Axes, reach: float) -> None:
