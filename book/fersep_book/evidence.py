@@ -31,6 +31,14 @@ Array = NDArray[Any]
 #: Arm of an experiment that has one for each rule of the centers -> words.
 RULES = {"exact": "exact gradient", "published": "as printed", "mean": "mean rule"}
 
+#: Arm of an experiment that has one for each network -> words.
+NETWORKS = {
+    "resnet18": "ResNet18 (softmax)",
+    "patches": "patches without gates",
+    "pgcnn": "PG-CNN",
+    "gacnn": "gACNN",
+}
+
 
 @dataclass(frozen=True)
 class Recording:

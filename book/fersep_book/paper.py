@@ -205,8 +205,9 @@ def write_pdf(site: Path) -> Path:
         # Chromium cannot count pages ahead of the one it prints.
         first = PdfReader(BytesIO(view.pdf(**look)))
         begins = {
-            name.removeprefix("/"): 1 + (first.get_destination_page_number(place) or 0)
+            name.removeprefix("/"): page + 1
             for name, place in first.named_destinations.items()
+            if (page := first.get_destination_page_number(place)) is not None
         }
         view.evaluate(NUMBER, begins)
         with whole_file(target) as part:

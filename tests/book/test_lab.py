@@ -10,6 +10,7 @@ from urllib.request import urlopen
 
 import pytest
 from pages import write_notebooks
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.site
 
@@ -51,7 +52,7 @@ def test_chapter_reads_in_jupyterlab_as_on_the_page(lab, browser):
     view.goto(f"{lab}/lab/tree/02_second.ipynb")
     for drawn in ("mjx-container >> nth=1", ".jp-Placeholder"):
         view.wait_for_selector(f".jp-Notebook {drawn}", timeout=120_000)
-    assert view.locator(".jp-Notebook .jp-Placeholder").count() == 1
+    expect(view.locator(".jp-Notebook .jp-Placeholder")).to_have_count(1)
     text = view.locator(".jp-Notebook").inner_text()
     assert "2 · Second" in text
     for raw in ("{eq}", "{doc}", "{ref}", "(chapter-second)=", "$$", "\\tag"):

@@ -102,11 +102,10 @@ def test_a_readers_own_folder_with_other_parameters(chapter, build, tmp_path):
     if chapter == "14_ablations":  # its arms bring λ and their first centers
         del parameters["lam"], parameters["init"]
         parameters["arms"] = "separate, fixed"
-    if few := {"14b_systems": "exact, arcface", "14c_gates": "patches, pgcnn"}.get(
-        chapter
-    ):
+    few = {"14b_systems": "exact, arcface", "14c_gates": "patches, pgcnn"}
+    if chapter in few:
         del parameters["lam"], parameters["alpha"], parameters["init"]
-        parameters["arms"] = few
+        parameters["arms"] = few[chapter]
     if chapter == "13_sweeps":
         parameters |= {"arms": "lam=0, lam=0.1", "lengths": "linear-64, relu-64"}
     if chapter == "15_transfer":

@@ -77,7 +77,7 @@ def _tell_if_cut(axes: parts.Axes, x: float, gap: Interval, reach: float) -> Non
         if abs(end) > reach:
             look = {"color": style.SEPARATE_COLOR, "ms": 5, "clip_on": False}
             axes.plot(x, edge, mark, **look)
-    if gap.high > reach:
+    if max(gap.high, -gap.low) > reach:
         words = f"±{gap.high - gap.mean:.0f}"
         parts.note(axes, words, (x, reach), (4, -9), fontsize=8)
 
