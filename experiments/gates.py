@@ -63,26 +63,33 @@ def draw_all() -> np.ndarray:
     return storage.cached_array("covers", key, shape, fill)[0]
 
 
-def covered(bare: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
+def covered(
+    bare: torch.Tensor, hidden: torch.Tensor, points: torch.Tensor | None
+) -> torch.Tensor:
     """Return the share of each patch that a cover hides, (n, 24)."""
     changed = (bare != hidden).any(1, keepdim=True).float()
-    return gates.cut_patches(changed, 6).mean((2, 3))
+    return gates.cut_patches(changed, 6, points).mean((2, 3))
 
 
 def sweep(model: torch.nn.Module) -> dict[str, np.ndarray]:
     """Return what a network makes of the covered faces."""
     found = {"sweep_labels": LABELS.numpy().astype("u1")}
+    points = None
+    if model.at_landmarks:
+        index = FIRST + torch.arange(FACES)
+        points = rendered.landmarks_of("rendered_basic", index, LABELS)
     sides: dict[str, list] = {}
     for spoiled, plain in zip(*torch.from_numpy(draw_all().copy()), strict=True):
         rows: dict[str, list] = {"predictions": [], "covered": [], "gates": []}
         for images, shown in zip(spoiled, plain, strict=True):
-            logits = training.evaluate(model, images)[1]
+            logits = training.evaluate(model, images, points=points)[1]
             rows["predictions"].append(logits.argmax(1).byte())
-            rows["covered"].append(covered(plain[0], shown))
+            rows["covered"].append(covered(plain[0], shown, points))
             if isinstance(model, PatchNet):
                 with torch.no_grad():
                     parts = normalize(images).split(250)
-                    rows["gates"].append(torch.cat([*map(model.gates, parts)]))
+                    some = [None] * len(parts) if points is None else points.split(250)
+                    rows["gates"].append(torch.cat([*map(model.gates, parts, some)]))
         for name, each in rows.items():
             sides.setdefault(name, []).append(torch.stack(each) if each else None)
     found["sweep_predictions"] = torch.stack(sides["predictions"]).numpy()

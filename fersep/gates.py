@@ -24,21 +24,21 @@ POINTS = (*HALF, *((1 - x, y) for x, y in HALF), *NOSE)
 SIDE = 6 / 28
 
 
-def boxes(height: int, width: int) -> Tensor:
-    """Return left, top, right and bottom (24, 4) of the patches, in cells of a map."""
-    size = torch.tensor([width, height])
-    middle, half = torch.tensor(POINTS) * size, SIDE / 2 * size
-    return torch.cat([middle - half, middle + half], 1)
+def cut_patches(maps: Tensor, side: int, points: Tensor | None = None) -> Tensor:
+    """Return the patches of maps (m, c, h, w): (m, 24 c, side, side).
 
-
-def cut_patches(maps: Tensor, side: int) -> Tensor:
-    """Return the patches of maps (m, c, h, w): (m, 24 c, side, side)."""
+    They lie around points (m, 24, 2), in shares of width and height, or `POINTS`.
+    """
     m, c, h, w = maps.shape
-    where = boxes(h, w).to(maps.device)
-    image = torch.arange(m, device=maps.device).repeat_interleave(len(where))
-    rows = torch.cat([image[:, None].float(), where.repeat(m, 1)], 1)
+    if points is None:
+        points = torch.tensor(POINTS, device=maps.device).expand(m, -1, -1)
+    x, y = points.flatten(0, 1).unbind(1)
+    image = torch.arange(m, device=maps.device).repeat_interleave(len(POINTS))
+    half = SIDE / 2
+    sides = [(x - half) * w, (y - half) * h, (x + half) * w, (y + half) * h]
+    rows = torch.stack([image.to(x), *sides], 1)
     found = roi_align(maps, rows.to(maps.dtype), side, aligned=True)
-    return found.reshape(m, len(where) * c, side, side)
+    return found.reshape(m, len(POINTS) * c, side, side)
 
 
 class GatedRegions(nn.Module):
@@ -88,6 +88,9 @@ class PatchFeatures(nn.Module):
         super().__init__()
         k, channels = len(POINTS), 2 * width
         self.side = side
+        # A tensor made in every step would have to travel to a GPU.
+        self.points: Tensor
+        self.register_buffer("points", torch.tensor(POINTS), persistent=False)
         self.patches = nn.Sequential(
             *_layer(k * channels, k * channels, k, side=3),
             *_layer(k * channels, k * channels, k, side=3),
@@ -100,9 +103,13 @@ class PatchFeatures(nn.Module):
         inputs = (k + 8 * whole) * width
         self.join = nn.Sequential(nn.Linear(inputs, 16 * width), nn.ReLU())
 
-    def forward(self, maps: Tensor, deep: Tensor | None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, maps: Tensor, deep: Tensor | None, points: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Features, and the gates (m, 24), or (m, 25) with that of the whole face."""
-        vectors, gates = self.local(self.patches(cut_patches(maps, self.side)))
+        if points is None:
+            points = self.points.expand(len(maps), -1, -1)
+        vectors, gates = self.local(self.patches(cut_patches(maps, self.side, points)))
         rows, shown = [vectors.flatten(1)], [gates]
         if self.whole is not None and deep is not None:
             vectors, gates = self.whole(deep.mean((2, 3), keepdim=True))

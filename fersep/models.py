@@ -23,6 +23,10 @@ STAGES = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3)}
 #: ResNet18 with patches after its second stage -> (with gates, with the whole face).
 PATCHES = {"patches": (False, False), "pgcnn": (True, False), "gacnn": (True, True)}
 
+#: What their names end with where the patches lie at the landmarks of each face.
+AT_LANDMARKS = "-landmarks"
+PATCHES |= {name + AT_LANDMARKS: parts for name, parts in PATCHES.items()}
+
 IMAGENET = {
     **dict.fromkeys(("resnet18", *PATCHES), ResNet18_Weights.DEFAULT),
     "resnet34": ResNet34_Weights.DEFAULT,
@@ -54,6 +58,9 @@ class ExpressionNet(nn.Module):
     Module names and shapes are those of torchvision's ResNet, so its weights load when
     ``width`` is 64. See :func:`expression_net` for the parameters.
     """
+
+    #: Whether it needs the points of `fersep.data.Faces`.
+    at_landmarks = False
 
     def __init__(
         self,
@@ -94,17 +101,20 @@ class ExpressionNet(nn.Module):
                     module.weight, mode="fan_out", nonlinearity="relu"
                 )
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, images: Tensor, points: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Features (m, d) of the last pooling layer and logits (m, s).
 
         Images (m, 3, height, width) are floating point, normalized as in training.
+        Points (m, 24, 2) are those of `fersep.data.Faces`; most networks need none.
         """
         if not (isinstance(images, Tensor) and images.is_floating_point()):
             raise ValueError(
                 "images must be a floating point Tensor on the scale of training; "
                 "normalize uint8 images with fersep.training.normalize(images)"
             )
-        features = self.last(self._describe(self._map(images)))
+        features = self.last(self._describe(self._map(images), points))
         return features, self.fc(features)
 
     def _map(self, images: Tensor) -> Tensor:
@@ -113,7 +123,7 @@ class ExpressionNet(nn.Module):
         maps: Tensor = self.layer2(self.layer1(x))
         return maps
 
-    def _describe(self, maps: Tensor) -> Tensor:
+    def _describe(self, maps: Tensor, points: Tensor | None) -> Tensor:
         maps = self.layer4(self.layer3(maps))
         features: Tensor = self.embed(torch.flatten(self.avgpool(maps), 1))
         return features
@@ -125,20 +135,30 @@ class PatchNet(ExpressionNet):
     def __init__(self, kind: str, *sizes: Any) -> None:
         super().__init__(STAGES["resnet18"], *sizes)
         gated, whole = PATCHES[kind]
+        self.at_landmarks = kind.endswith(AT_LANDMARKS)
         width, small = self.conv1.out_channels, self.conv1.kernel_size == (3, 3)
         self.embed = PatchFeatures(width, 3 if small else 6, gated=gated, whole=whole)
         if not whole:
             self.layer3 = self.layer4 = nn.Sequential()
 
-    def gates(self, images: Tensor) -> Tensor:
+    def gates(self, images: Tensor, points: Tensor | None = None) -> Tensor:
         """The gates (m, 24) of the patches, or (m, 25) with that of the whole face."""
-        return self._look(self._map(images))[1]
+        return self._look(self._map(images), points)[1]
 
-    def _describe(self, maps: Tensor) -> Tensor:
-        return self._look(maps)[0]
+    def _describe(self, maps: Tensor, points: Tensor | None) -> Tensor:
+        return self._look(maps, points)[0]
 
-    def _look(self, maps: Tensor) -> tuple[Tensor, Tensor]:
-        found: tuple[Tensor, Tensor] = self.embed(maps, self.layer4(self.layer3(maps)))
+    def _look(self, maps: Tensor, points: Tensor | None) -> tuple[Tensor, Tensor]:
+        if self.at_landmarks and points is None:
+            raise ValueError(
+                "the patches of this network lie at the landmarks of each face, and "
+                "these images have none (rendered faces have them); train it with "
+                f"an arch without {AT_LANDMARKS}, whose patches lie at fixed points"
+            )
+        deep = self.layer4(self.layer3(maps))
+        found: tuple[Tensor, Tensor] = self.embed(
+            maps, deep, points if self.at_landmarks else None
+        )
         return found
 
 
@@ -158,7 +178,9 @@ def expression_net(
     ----------
     arch : {"resnet18", "resnet34", "patches", "pgcnn", "gacnn"}
         The paper uses ResNet18. The last three are over a ResNet18: patches without
-        gates, with gates (PG-CNN), and with the whole face beside them (gACNN).
+        gates, with gates (PG-CNN), and with the whole face beside them (gACNN). As
+        "pgcnn-landmarks" the patches lie at the landmarks of each face, in place of
+        fixed points; rendered faces alone have them.
     num_classes : int
         s: 7 for the basic expressions, 11 for the compound ones.
     feature_dim : int, optional

@@ -52,6 +52,9 @@ class Faces(Dataset[tuple[Tensor, int]]):
         Why files of the whole data set were left out, and how many.
     votes : Tensor, (n, s), optional
         The share of people who chose each class, where they voted.
+    points : Tensor, (n, 24, 2), optional
+        Where the points of `fersep.gates` lie, in shares of an image's width and
+        height. Rendered faces have them.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Faces(Dataset[tuple[Tensor, int]]):
     card: Card
     skipped: dict[str, int] = field(default_factory=dict)
     votes: Tensor | None = None
+    points: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.labels)

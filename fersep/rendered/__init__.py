@@ -21,6 +21,7 @@ from fersep.data import BASIC_CLASSES, COMPOUND_CLASSES, SPLITS, DataError, Face
 from fersep.data.splits import split_by_group
 from fersep.data.types import Array
 from fersep.rendered.drawing import render
+from fersep.rendered.landmarks import landmarks
 from fersep.rendered.sampling import (
     ACTION_UNITS,
     DIFFICULTIES,
@@ -43,7 +44,8 @@ from fersep.rendered.sampling import (
 __all__ = [
     "ACTION_UNITS", "CLASSES", "DIFFICULTIES", "EXPRESSIONS", "FULL_SIZE", "UNITS",
     "VIEW", "Look", "action_units", "bayes_accuracy", "draw", "draw_all",
-    "expected_units", "front_view", "labels_of", "load", "people", "render", "views",
+    "expected_units", "front_view", "labels_of", "landmarks", "landmarks_of", "load",
+    "people", "render", "views",
 ]  # fmt: skip
 
 CLASSES = {"rendered_basic": BASIC_CLASSES, "rendered_compound": COMPOUND_CLASSES}
@@ -104,8 +106,19 @@ def load(
         images = np.concatenate([images, more])
         index = torch.cat([index, _FURTHER + torch.arange(further)])
         labels = torch.cat([labels, labels_of(name, further, way.counts)])
-    pictures, groups = torch.from_numpy(images), _groups(index, way.identity)
-    return Faces(name, pictures, labels, CLASSES[name], groups, card(name))
+    groups, points = (
+        _groups(index, way.identity),
+        landmarks_of(name, index, labels, **look),
+    )
+    return Faces(
+        name,
+        torch.from_numpy(images),
+        labels,
+        CLASSES[name],
+        groups,
+        card(name),
+        points=points,
+    )
 
 
 @cache
@@ -134,14 +147,26 @@ def draw(
     nothing, and chance gives 0.3 to 1, from below, or negative, from above.
     """
     way = Look(**look)
-    persons = persons_of(index, way.identity)
-    codes = [EXPRESSIONS_OF[name][label] for label in labels.tolist()]
-    units = action_units(codes, way.seed, index, persons, way.difficulty)
-    view = views(way.seed, index, way.difficulty)
+    units, person, view = _describe(name, index, labels, way)
     if cover is not None:
         view[:, VIEW.index("occluder")] = abs(cover)
         view[:, VIEW.index("occluder_y")] = cover
-    return render(units, people(way.seed, persons), view, way.image_size, way.seed)
+    return render(units, person, view, way.image_size, way.seed)
+
+
+def landmarks_of(name: str, index: Tensor, labels: Tensor, **look: Any) -> Tensor:
+    """Return the `landmarks` of the faces that :func:`draw` draws, (n, 24, 2)."""
+    return landmarks(*_describe(name, index, labels, Look(**look)))
+
+
+def _describe(
+    name: str, index: Tensor, labels: Tensor, way: Look
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return units, persons and views of images, as `render` takes them."""
+    persons = persons_of(index, way.identity)
+    codes = [EXPRESSIONS_OF[name][label] for label in labels.tolist()]
+    units = action_units(codes, way.seed, index, persons, way.difficulty)
+    return units, people(way.seed, persons), views(way.seed, index, way.difficulty)
 
 
 def draw_all(name: str, size: int, *, first: int = 0, **look: Any) -> Array:

@@ -48,6 +48,11 @@ def color_at(scale: str, where: Tensor) -> Tensor:
     return torch.lerp(table[low], table[low + 1], (at - low)[:, None])
 
 
+def _depth(x: Tensor, y: Tensor) -> Tensor:
+    """Return how far a round head stands out at places of it."""
+    return (1 - (x / 0.85) ** 2 - (y / 1.1) ** 2).clamp_(min=0).sqrt_()
+
+
 class Canvas:
     """One batch of faces: picture, coordinates x and y (n, h, w), what is to be drawn.
 
@@ -67,12 +72,12 @@ class Canvas:
         self.pixel = 2 / size
         axis = (torch.arange(size, device=units.device) + 0.5) * self.pixel - 1
         zoom = 0.86 * torch.exp(-v["zoom"])
+        self.zoom = zoom
         cos, sin = torch.cos(v["roll"]) * zoom, torch.sin(v["roll"]) * zoom
         across = axis[None, None, :] - v["shift_x"]
         down = axis[None, :, None] - v["shift_y"] + 0.06
         self._place(cos * across + sin * down, cos * down - sin * across)
-        squares = (self.x / 0.85) ** 2, (self.y / 1.1) ** 2
-        self.depth = (1 - squares[0] - squares[1]).clamp_(min=0).sqrt_()
+        self.depth = _depth(self.x, self.y)
         self.picture = self.x.new_zeros(len(units), 3, size, size)
 
     def _place(self, x: Tensor, y: Tensor) -> None:
@@ -85,6 +90,27 @@ class Canvas:
         x = self.x - 0.8 * self.view["yaw"] * self.depth
         face._place(x, self.y - 0.9 * self.view["pitch"] * self.depth)
         return face
+
+    def at(self, x: Tensor, y: Tensor) -> Self:
+        """Return the coordinates of places (n, h, w) on the face in place of pixels."""
+        face = copy(self)
+        face._place(x, y)
+        return face
+
+    def find(self, x: Tensor, y: Tensor) -> Tensor:
+        """Return where places (n, h, w) on the face lie, in shares of the picture.
+
+        The way back of `turn` and of the view, (n, h, w, 2).
+        """
+        v, depth = self.view, torch.ones_like(x)
+        # From the middle outward, as the edge of a turned head shows some places twice.
+        for _ in range(30):
+            right, low = x + 0.8 * v["yaw"] * depth, y + 0.9 * v["pitch"] * depth
+            depth = _depth(right, low)
+        cos, sin = torch.cos(v["roll"]) / self.zoom, torch.sin(v["roll"]) / self.zoom
+        across = cos * right - sin * low + v["shift_x"]
+        down = sin * right + cos * low + v["shift_y"] - 0.06
+        return (torch.stack([across, down], -1) + 1) / 2
 
     def unit(self, number: int) -> Tensor:
         """Return both sides (n, 2) of one unit."""

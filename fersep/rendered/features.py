@@ -5,16 +5,23 @@ from torch import Tensor
 
 from fersep.rendered.canvas import Canvas, bell, blob, box, color_at, ellipse
 
+#: How much farther than the head the nose and the mouth move where it turns.
+NOSE_YAW, NOSE_PITCH, MOUTH_YAW = 0.18, 0.1, 0.06
+
+
+def nose_lift(s: Canvas) -> Tensor:
+    """Return how far the nose wrinkles up (9) and rises with the lip (10)."""
+    return 0.065 * s.both(s.unit(9)) + 0.02 * s.both(s.unit(10))
+
 
 def nose(s: Canvas) -> None:
-    """Paint the nose, which wrinkles (9) and rises with the lip (10)."""
+    """Paint the nose."""
     p, skin = s.person, s.skin
     nine = s.both(s.unit(9))
-    x = s.x - 0.18 * s.view["yaw"]
+    x = s.x - NOSE_YAW * s.view["yaw"]
     ax = x.abs()
-    up = 0.065 * nine + 0.02 * s.both(s.unit(10))
     tip = 0.17 + 0.07 * p["nose_length"]
-    y = s.y + up - 0.1 * s.view["pitch"]
+    y = s.y + nose_lift(s) - NOSE_PITCH * s.view["pitch"]
     wide = 0.8 + 0.4 * p["nose_width"] + 0.25 * nine
     along = box((y - 0.05) / 0.17)
     ridge = bell((x / 0.055) ** 2) * along
@@ -77,8 +84,11 @@ def _irises(s: Canvas, y: Tensor, opened: Tensor, size: Tensor) -> None:
     s.paint(torch.ones_like(s.skin), 0.9 * opened * s.fill(glint))
 
 
-def brows(s: Canvas) -> None:
-    """Paint the brows, raised (1, 2) or lowered (4, 9)."""
+def brow_line(s: Canvas) -> tuple[Tensor, Tensor]:
+    """Return the place along a brow, 0 at its inner and 1 at its outer end; its height.
+
+    Brows are raised (1, 2) or lowered (4, 9).
+    """
     p = s.person
     one, two, four = s.unit(1), s.unit(2), s.unit(4)
     t = (s.ax - 0.13 + s.both(0.055 * four)) / 0.42
@@ -89,7 +99,12 @@ def brows(s: Canvas) -> None:
     lift = inner * s.both(0.15 * one - 0.13 * frown - 0.07 * s.unit(9))
     lift = lift + outer * s.both(0.16 * two - 0.05 * four)
     rise = (0.05 + 0.05 * p["brow_arch"] * (1.3 - 0.6 * s.man)) * 4 * t * (1 - t)
-    middle = -0.285 - 0.05 * p["brow_height"] + 0.02 * s.man - lift - rise * 0.6
+    return t, -0.285 - 0.05 * p["brow_height"] + 0.02 * s.man - lift - rise * 0.6
+
+
+def brows(s: Canvas) -> None:
+    """Paint the brows."""
+    p, (t, middle) = s.person, brow_line(s)
     thick = (0.026 + 0.024 * p["brow_thickness"]) * (0.75 + 0.4 * s.man)
     shape = (s.y - middle).abs() - thick * (1.15 - 0.7 * t).clamp(0.3, 1.2)
     ends = torch.maximum(-t, t - 1) * 0.42
@@ -99,7 +114,7 @@ def brows(s: Canvas) -> None:
 
 def mouth(s: Canvas) -> None:
     """Paint the mouth: lips, what is seen between them, and their corners."""
-    m, skin = _Mouth(s), s.skin
+    m, skin = Mouth(s), s.skin
     m.paint_lips(s)
     inside = torch.maximum(m.up - m.y, m.y - m.low) + 0.004
     inside = s.fill(torch.maximum(inside, m.end))
@@ -113,7 +128,7 @@ def mouth(s: Canvas) -> None:
     s.paint(skin * 0.4, pit * deep)
 
 
-class _Mouth:
+class Mouth:
     """The lines of a mouth: heights (n, h, w) at each place ``across`` from its middle.
 
     ``up`` and ``low`` bound the opening, ``above`` and ``below`` the lips; corners lie
@@ -124,7 +139,7 @@ class _Mouth:
         u = {k: s.mean(k) for k in (10, 12, 17, 20, 23, 24, 25, 26)}
         wide = 0.26 + 0.04 * s.person["mouth_width"] + 0.11 * u[12] + 0.19 * u[20]
         wide = wide - 0.11 * u[23] - 0.07 * u[26] - 0.02 * u[17] + 0.03 * u[24]
-        x = s.x - 0.06 * s.view["yaw"]
+        x = s.x - MOUTH_YAW * s.view["yaw"]
         self.x, self.wide, self.across = x, wide, x / wide
         self.y = s.y - 0.5 + 0.06 * u[17] + 0.01 * u[10] - 0.01 * u[20]
         self.end = (self.across.abs() - 1) * wide

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,13 @@ from fersep.models import ExpressionNet, start_in_words
 from fersep.training import checkpoints, processes
 from fersep.training.batches import Feed, normalize
 from fersep.training.followers import CenterFollower
-from fersep.training.processes import autocast, pick_device, pick_precision, repeatable
+from fersep.training.processes import (
+    autocast,
+    part_of,
+    pick_device,
+    pick_precision,
+    repeatable,
+)
 from fersep.training.runs import Run, Settings, describe, initial_network, learning_rate
 from fersep.training.steps import Step, make_step
 
@@ -84,8 +91,10 @@ def fit(
     where, begun = pick_device(device), time.perf_counter()
     check_training_data(train)
     model, loss, optimizer, generator = prepare(train, settings, where)
-    seen = Feed(train.images, train.labels, where)
-    unseen = Feed(validation.images, validation.labels, where)
+    seen, unseen = (
+        Feed(e.images, e.labels, where, e.points if model.at_landmarks else None)
+        for e in (train, validation)
+    )
     of = {**asdict(settings), "training images": train.fingerprint}
     of["validation images"] = validation.fingerprint
     parts: dict[str, Any] = {"model": model, "loss": loss, "optimizer": optimizer}
@@ -171,15 +180,16 @@ def measure_epoch(
     Each process passes its part of the images through the network; all get the whole.
     """
 
-    def predict(images: Tensor) -> list[Tensor]:
-        rows = _predict(model, processes.part_of(images)[0])
-        return [processes.join_parts(part, len(images)) for part in rows]
+    def predict(feed: Feed) -> list[Tensor]:
+        points = feed.points if feed.points is None else part_of(feed.points)[0]
+        rows = _predict(model, part_of(feed.images)[0], points=points)
+        return [processes.join_parts(part, len(feed.images)) for part in rows]
 
     s = len(centers)
     processes.share_buffers(model)
     with autocast(settings.precision, centers.device):
-        features, _ = predict(seen.images)
-        _, logits = predict(unseen.images)
+        features, _ = predict(seen)
+        _, logits = predict(unseen)
     labels = seen.labels.to(features.device)
     true = analysis.true_centers(features, labels, s)
     similarity = analysis.similarity_table(features, labels, true)
@@ -196,20 +206,26 @@ def measure_epoch(
 
 
 def evaluate(
-    model: ExpressionNet, images: Tensor, batch_size: int | None = None
+    model: ExpressionNet,
+    images: Tensor,
+    batch_size: int | None = None,
+    points: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return features (n, d) and logits (n, s) of uint8 images, on the CPU.
 
     The model runs in evaluation mode, on the device it is on; without a size its
-    batches are as large as this device takes them best.
+    batches are as large as this device takes them best. Points are those of `Faces`.
     """
-    features, logits = _predict(model, images, batch_size)
+    features, logits = _predict(model, images, batch_size, points)
     return features.cpu(), logits.cpu()
 
 
 @torch.no_grad()
 def _predict(
-    model: ExpressionNet, images: Tensor, batch_size: int | None = None
+    model: ExpressionNet,
+    images: Tensor,
+    batch_size: int | None = None,
+    points: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """As `evaluate`, but leave both where the model is."""
     where = next(model.parameters()).device
@@ -217,7 +233,9 @@ def _predict(
     batch_size = batch_size or (1024 if where.type == "cuda" else 128)
     was_training = model.training
     model.eval()
-    parts = [model(normalize(part.to(where))) for part in images.split(batch_size)]
+    some = repeat(None) if points is None else points.to(where).split(batch_size)
+    both = zip(images.split(batch_size), some, strict=False)
+    parts = [model(normalize(part.to(where)), places) for part, places in both]
     model.train(was_training)
     features, logits = (torch.cat(rows) for rows in zip(*parts, strict=True))
     return _at_least_single(features), _at_least_single(logits)

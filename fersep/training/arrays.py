@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from fersep import analysis, data, equations, storage
+from fersep.gates import POINTS
 from fersep.training.algorithm import evaluate, fit
 from fersep.training.processes import autocast, pick_device
 from fersep.training.runs import Run, Settings
@@ -58,7 +59,7 @@ def collect_arrays(
         if name == "train" and brief:
             continue
         with autocast(run.settings.precision, where):
-            vectors, logits = evaluate(model, part.images)
+            vectors, logits = evaluate(model, part.images, points=part.points)
         if name != "train":
             found[f"{name}_labels"] = part.labels
         if name not in data.SPLITS or brief:
@@ -116,7 +117,13 @@ def reference_losses(settings: Settings) -> list[float]:
     noise = torch.randint(0, 256, (48, 3, 24, 24), generator=generator)
     images = (noise // 2 + 18 * labels[:, None, None, None]).to(torch.uint8)
     faces = data.Faces(
-        "noise", images, labels, data.BASIC_CLASSES, [""] * 48, data.card("folder")
+        "noise",
+        images,
+        labels,
+        data.BASIC_CLASSES,
+        [""] * 48,
+        data.card("folder"),
+        points=torch.tensor(POINTS).expand(48, -1, -1),
     )
     settings = replace(
         settings, epochs=2, batch_size=16, precision="float32", weights=None

@@ -10,6 +10,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from fersep.gates import HALF
 from fersep.training import processes
 
 #: Mean and standard deviation of ImageNet's colors, the usual input scale of ResNet18.
@@ -24,8 +25,15 @@ class Feed:
     already. Else they stay in the main memory, and each batch travels when it is due.
     """
 
-    def __init__(self, images: Tensor, labels: Tensor, device: torch.device) -> None:
+    def __init__(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        device: torch.device,
+        points: Tensor | None = None,
+    ) -> None:
         self.device, self.images, self.labels = device, images, labels
+        self.points = points
         self.resident = (
             device.type == images.device.type
             or images.nbytes < torch.cuda.mem_get_info(device)[0] / 2
@@ -70,6 +78,13 @@ class Feed:
         images = self._send(self.images[index])
         return apply_draws(images, self._send(changes)), self._send(self.labels[index])
 
+    def make_points(self, draws: Tensor) -> Tensor | None:
+        """Return the points (k, 24, 2) of the images of `make_batch`, if there are."""
+        if self.points is None:
+            return None
+        points = self._send(self.points[draws[:, 0].to(self.points.device)])
+        return move_points(points, self._send(draws[:, 1:]), self.images.shape[2:])
+
     def _send(self, tensor: Tensor) -> Tensor:
         if self.device.type == "cuda" and tensor.device.type == "cpu":
             tensor = tensor.pin_memory()
@@ -101,6 +116,20 @@ def apply_draws(images: Tensor, draws: Tensor) -> Tensor:
     which = torch.arange(m, device=images.device)[:, None, None]
     moved = images.permute(0, 2, 3, 1)[which, rows[:, :, None], columns[:, None, :]]
     return normalize(moved.permute(0, 3, 1, 2))
+
+
+def move_points(points: Tensor, draws: Tensor, shape: Sequence[int]) -> Tensor:
+    """Move points (m, 24, 2) as `apply_draws` moves images of a height and width.
+
+    A face that is mirrored has its left eye where the right one was.
+    """
+    flip, down, right = draws[:, :, None].unbind(1)
+    half = len(HALF)
+    right_half, left_half, nose = points.split([half, half, 2], 1)
+    mirrored = torch.cat([left_half, right_half, nose], 1)
+    x = torch.where(flip > 0, 1 - mirrored[..., 0], points[..., 0])
+    y = torch.where(flip > 0, mirrored[..., 1], points[..., 1])
+    return torch.stack([x - right / shape[1], y - down / shape[0]], -1)
 
 
 def normalize(images: Tensor) -> Tensor:

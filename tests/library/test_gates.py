@@ -1,5 +1,7 @@
 """Networks of patches: PG-CNN and gACNN."""
 
+from itertools import product
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -7,6 +9,8 @@ from torchvision.models import resnet18
 
 from fersep import data, gates, training
 from fersep.models import expression_net
+from fersep.training import arrays
+from fersep.training.batches import COLOR_MEAN, COLOR_STD, Feed
 
 SMALL = {"width": 4, "stem": "small", "num_classes": 3}
 
@@ -146,3 +150,66 @@ def test_a_run_with_gates_is_saved_and_read_back(tmp_path):
     assert again.centers.shape == (7, 32)
     other = training.fit(train, validation, settings, progress=False)
     assert torch.equal(other.centers, run.centers)
+
+
+def test_patches_lie_around_the_points_of_each_face():
+    rows, columns = torch.meshgrid(
+        torch.arange(30.0), torch.arange(40.0), indexing="ij"
+    )
+    maps = torch.stack([(columns + 0.5) / 40, (rows + 0.5) / 30]).expand(2, -1, -1, -1)
+    points = 0.2 + 0.6 * torch.rand(
+        2, 24, 2, generator=torch.Generator().manual_seed(0)
+    )
+    found = gates.cut_patches(maps, 4, points).reshape(2, 24, 2, -1).mean(3)
+    assert (found - points).abs().max() < 1e-5
+
+
+def test_at_landmarks_it_is_the_same_network_elsewhere():
+    fixed, moving = settled("gacnn"), settled("gacnn")
+    moving.at_landmarks = True
+    x, points = images(), torch.tensor(gates.POINTS).expand(2, -1, -1)
+    assert torch.equal(fixed(x)[0], moving(x, points)[0])
+    assert torch.equal(fixed(x)[0], fixed(x, points + 0.1)[0])
+    assert not torch.allclose(fixed(x)[0], moving(x, points + 0.1)[0])
+    assert torch.equal(moving.gates(x, points), fixed.gates(x))
+    with pytest.raises(ValueError, match="landmarks of each face, and these images"):
+        moving(x)
+
+
+def test_points_move_with_their_images():
+    """A dot at each point of a dark image is where the changed point says."""
+    generator = torch.Generator().manual_seed(0)
+    side, n = 60, 40
+    where = torch.randint(15, 45, (n, 24, 2), generator=generator)
+    dots = torch.zeros(n, 3, side, side, dtype=torch.uint8)
+    for k in range(24):  # the brightness of a dot is the number of its point
+        dots[torch.arange(n), :, where[:, k, 1], where[:, k, 0]] = 10 * (k + 1)
+    feed = Feed(dots, torch.zeros(n).long(), torch.device("cpu"), (where + 0.5) / side)
+    (draws, *_), *_ = feed.draw_epoch(n, generator)
+    moved, points = feed.make_batch(draws)[0], feed.make_points(draws)
+    white = moved[:, 0] * COLOR_STD[0] + COLOR_MEAN[0]
+    number = (255 * white / 10).round().long()
+    assert {0, 1} == set(draws[:, 1].tolist())
+    found = 0
+    for i, k in product(range(n), range(24)):
+        x, y = (points[i, k] * side).floor().long().tolist()
+        # Left and right change places in a mirrored face; a later dot may hide one.
+        other = (k + 11) % 22 if k < 22 else k
+        found += int(number[i, y, x]) == 1 + (other if draws[i, 1] else k)
+    assert found > 0.98 * 24 * n
+
+
+def test_a_network_at_landmarks_learns_and_asks_for_them(tmp_path):
+    splits = data.load_splits("rendered_basic", size=210, image_size=24)
+    arch = "pgcnn-landmarks"
+    settings = training.Settings(epochs=1, width=2, arch=arch, stem="small", lam=0.1)
+    run = training.fit(*splits[:2], settings, progress=False)
+    run.save(tmp_path / "run")
+    model, test = training.Run.load(tmp_path / "run").model, splits[2]
+    features, logits = training.evaluate(model, test.images, points=test.points)
+    few = training.evaluate(model, test.images, 5, test.points)
+    assert torch.allclose(few[0], features, atol=1e-5)
+    kept = arrays.collect_arrays(run, {"test": test}, brief=True)
+    assert (kept["test_predictions"] == logits.argmax(1).numpy()).all()
+    with pytest.raises(ValueError, match="train it with an arch without -landmarks"):
+        training.evaluate(model, test.images)

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2_contingency
 
-from fersep import data, rendered
+from fersep import data, gates, rendered
+from fersep.rendered.canvas import Canvas
 from fersep.rendered.photograph import compress
 from fersep.rendered.sampling import (
     EXPRESSIONS_OF,
@@ -278,3 +279,81 @@ def test_a_cover_takes_the_place_of_what_chance_lays_over_a_face():
         changed = (draw(cover=cover) != bare).any(1)
         assert changed.any(2).any(1).all()
         assert not changed[:, rows].any()
+
+
+def test_landmarks_of_an_average_face_are_the_fixed_points():
+    average = torch.full((1, len(PERSON)), 0.5)
+    found = rendered.landmarks(units_of({}), average, rendered.front_view())
+    assert torch.allclose(found[0], torch.tensor(gates.POINTS), atol=1e-6)
+
+
+def test_every_place_of_a_turned_face_is_found_in_its_picture():
+    n, size = 20, 40
+    view = rendered.views(0, torch.arange(n), "default")
+    units = units_of({}).expand(n, -1, -1)
+    canvas = Canvas(units, rendered.people(0, torch.arange(n)), view, size)
+    face = canvas.turn()
+    found = canvas.find(face.x, face.y)
+    axis = (torch.arange(size) + 0.5) / size
+    rows, columns = torch.meshgrid(axis, axis, indexing="ij")
+    apart = (found - torch.stack([columns, rows], -1)).abs().amax(-1)
+    # Near its edge a turned head hides some places, and others lie where they lay.
+    x, y, depth = canvas.x, canvas.y, canvas.depth.clamp(min=1e-3)
+    turn = 0.8 * canvas.view["yaw"].abs() * x.abs() / (0.85**2 * depth)
+    turn = turn + 0.9 * canvas.view["pitch"].abs() * y.abs() / (1.1**2 * depth)
+    shown = (canvas.depth > 0) & (turn < 0.7)
+    assert shown.float().mean() > 0.4
+    assert apart[shown].max() < 1e-3
+
+
+@pytest.mark.parametrize("unit", [0, 12, 15, 17, 20, 26])
+def test_landmarks_lie_on_the_corners_and_lips_of_the_mouth(unit):
+    n, size = 8, 160
+    units, person = units_of({unit: 1.0}).expand(n, -1, -1), plain_people(n)
+    view = rendered.front_view(n)
+    view[:, rendered.VIEW.index("yaw")] = torch.linspace(-0.3, 0.3, n)
+    view[:, rendered.VIEW.index("shift_y")] = torch.linspace(-0.1, 0.1, n)
+    points = rendered.landmarks(units, person, view) * size
+    pale, red = person.clone(), person.clone()
+    pale[:, PERSON.index("lip_color")], red[:, PERSON.index("lip_color")] = 0, 1
+    shots = [rendered.render(units, each, view, size).float() for each in (pale, red)]
+    lips = (shots[1] - shots[0]).abs().sum(1) > 3
+    for mask, its in zip(lips, points, strict=True):
+        rows, columns = mask.nonzero().T
+        ends = torch.stack([columns.max() + 1, columns.min()])
+        assert (its[[4, 15], 0] - ends).abs().max() < 0.02 * size
+        upper, lower = its[[5, 16], 1].mean(), its[[6, 17], 1].mean()
+        assert rows.min() - 0.02 * size < upper < lower < rows.max() + 0.04 * size
+
+
+@pytest.mark.parametrize("unit", [1, 2, 4])
+def test_landmarks_follow_the_brows(unit):
+    n, size = 6, 160
+    person, view = plain_people(n), rendered.front_view(n)
+    thin, thick = person.clone(), person.clone()
+    thin[:, PERSON.index("brow_thickness")] = 0
+    thick[:, PERSON.index("brow_thickness")] = 1
+
+    def look(units):
+        shots = [rendered.render(units, p, view, size).float() for p in (thin, thick)]
+        changed = (shots[1] - shots[0]).abs().sum(1)
+        points = rendered.landmarks(units, person, view)[:, :2] * size
+        heights = []
+        for k in (0, 1):
+            columns = [slice(int(x) - 2, int(x) + 3) for x in points[:, k, 0]]
+            weight = torch.stack(
+                [c[:, i].sum(1) for c, i in zip(changed, columns, strict=True)]
+            )
+            heights.append((weight * torch.arange(size)).sum(1) / weight.sum(1))
+        return torch.stack(heights, 1), points[:, :, 1]
+
+    seen, told = (
+        b - a
+        for a, b in zip(
+            look(units_of({}).expand(n, -1, -1)),
+            look(units_of({unit: 1.0}).expand(n, -1, -1)),
+            strict=True,
+        )
+    )
+    assert told.abs().max() > 3
+    assert (seen - told).abs().max() < 0.015 * size
