@@ -198,6 +198,8 @@ def _page(name: str, still: tuple[Figure, str], data: Mapping[str, Any]) -> str:
     if name not in WORDS:
         raise ValueError(f"no live figure {name!r}; there are {', '.join(WORDS)}")
     look, attempt, answer = map(_marked_up, WORDS[name][:3])
+    # Paper does without the order to drag.
+    look = re.sub(r"^Drag [^.]*\.", r'<span class="drag">\g<0></span>', look)
     picture = base64.b64encode(png(still[0], dpi=100)).decode()
     # A text in the data must not end the element that holds it.
     values = json.dumps(data).replace("</", "<\\/")

@@ -5,6 +5,7 @@ import inspect
 import io
 import pkgutil
 import re
+from itertools import combinations
 from types import SimpleNamespace
 
 import numpy as np
@@ -311,6 +312,26 @@ def test_a_phone_gets_a_narrow_figure_with_its_panels_below_each_other():
     first, second = (axes.get_position() for axes in figure.axes)
     assert figure.get_figwidth() < style.WIDTH / 1.9
     assert second.y1 < first.y0
+
+
+def test_a_diagram_brings_its_own_narrow_form():
+    figure, alt = F.two_losses_on_one_network(64, 11)
+    assert figure.narrow.get_figwidth() == style.PHONE_WIDTH
+    words = [
+        {text.get_text() for text in f.axes[0].texts} for f in (figure, figure.narrow)
+    ]
+    assert words[0] == words[1]
+    wide, narrow = (style.svg(each) for each in (figure, figure.narrow))
+    assert wide in style.picture(figure, alt)
+    assert f'<div class="phone" style="display:none">{narrow}' in style.picture(
+        figure, alt
+    )
+    for each in (figure, figure.narrow):
+        style.png(each)
+        sides = [p.get_window_extent() for p in each.axes[0].patches]
+        boxes = [b for b in sides if b.width > 20]
+        assert len(boxes) == 8
+        assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
 
 
 @pytest.mark.parametrize(

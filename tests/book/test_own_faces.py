@@ -1,6 +1,9 @@
 """Chapters on photographs and on a reader's own folder, through papermill."""
 
 import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -78,12 +81,24 @@ def own_folder(root):
             Image.fromarray(picture).resize((40, 40)).save(path)
 
 
-@pytest.mark.parametrize("chapter", RECORDED)
-def test_a_readers_own_folder_with_other_parameters(chapter, build, tmp_path):
-    own_folder(tmp_path / "faces")
+#: What a chapter asks for beside the others, and what it does not know.
+OTHERS = {
+    "03_softmax_features": ({}, ("lam", "alpha", "init")),
+    "08_training": ({"arms": "softmax, published"}, ()),
+    "13_sweeps": ({"arms": "lam=0, lam=0.1", "lengths": "linear-64, relu-64"}, ()),
+    # Its arms bring λ and their first centers.
+    "14_ablations": ({"arms": "separate, fixed"}, ("lam", "init")),
+    "14b_systems": ({"arms": "exact, arcface"}, ("lam", "alpha", "init")),
+    "14c_gates": ({"arms": "patches, pgcnn"}, ("lam", "alpha", "init")),
+}
+
+
+def rerun(chapter, folder):
+    """Run a chapter on a folder of our own, and return parameters, record and page."""
+    own_folder(folder / "faces")
     parameters = {
         "data": "folder",
-        "root": str(tmp_path / "faces"),
+        "root": str(folder / "faces"),
         "size": 0,
         "image_size": 32,
         "width": 8,
@@ -95,28 +110,41 @@ def test_a_readers_own_folder_with_other_parameters(chapter, build, tmp_path):
         "init": "normal",
         "seed": 7,
     }
-    if chapter == "03_softmax_features":
-        del parameters["lam"], parameters["alpha"], parameters["init"]
-    if chapter == "08_training":
-        parameters["arms"] = "softmax, published"
-    if chapter == "14_ablations":  # its arms bring λ and their first centers
-        del parameters["lam"], parameters["init"]
-        parameters["arms"] = "separate, fixed"
-    few = {"14b_systems": "exact, arcface", "14c_gates": "patches, pgcnn"}
-    if chapter in few:
-        del parameters["lam"], parameters["alpha"], parameters["init"]
-        parameters["arms"] = few[chapter]
-    if chapter == "13_sweeps":
-        parameters |= {"arms": "lam=0, lam=0.1", "lengths": "linear-64, relu-64"}
+    more, unknown = OTHERS.get(chapter, ({}, ()))
+    parameters |= more
+    for name in unknown:
+        del parameters[name]
     if chapter == "15_transfer":
-        own_folder(tmp_path / "elsewhere")
-        parameters |= {"other": "folder", "other_root": str(tmp_path / "elsewhere")}
-    record = run(chapter, tmp_path, parameters)
+        own_folder(folder / "elsewhere")
+        parameters |= {"other": "folder", "other_root": str(folder / "elsewhere")}
+    made = folder / f"{chapter}.ipynb"
+    order = [sys.executable, "-m", "papermill", f"book/{chapter}.ipynb", made]
+    order += ["--cwd", ".", "--no-progress-bar", "-y", json.dumps(parameters)]
+    ran = subprocess.run(order, cwd=ROOT, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    return parameters, records.read(made), made.read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def reruns(build, tmp_path_factory, request):
+    """All chapters that are tested, by the command and two side by side."""
+    asked = [getattr(item, "callspec", None) for item in request.session.items]
+    chapters = [c.params["chapter"] for c in asked if c and "chapter" in c.params]
+    with ThreadPoolExecutor(2) as pool:
+        yield {
+            chapter: pool.submit(rerun, chapter, tmp_path_factory.mktemp("own"))
+            for chapter in chapters
+            if chapter in RECORDED
+        }
+
+
+@pytest.mark.parametrize("chapter", RECORDED)
+def test_a_readers_own_folder_with_other_parameters(chapter, reruns):
+    parameters, record, page = reruns[chapter].result()
     assert all(check.ok for check in record.checks)
     folders = {k: v for k, v in parameters.items() if k.endswith("root")}
     kept = record.parameters | folders
     assert kept | parameters == kept
-    page = (tmp_path / f"{chapter}.ipynb").read_text(encoding="utf-8")
     assert "Experiment of your own · folder" in page
     assert "yours" in page
     assert "recorded" in page

@@ -9,13 +9,13 @@
     const s = names.length;
     const state = (stage.state = { n: [...counts], alpha: 0.5, first: 1 });
     const axes = names.map((_, j) => names.map((_, k) => (j === k ? 1 : 0)));
-    const RULES = { exact: "k2 o", published: "k5 s", mean: "k6 D" };
+    const RULES = { exact: "o", published: "s", mean: "D" }; // colors are those of classes
     const WORDS = { exact: "exact", published: "as printed", mean: "mean" };
     const faces = Object.keys(RULES).map((rule) => {
       const board = stage.board([-1.35, 1.35, -1.35, 1.75], 210, 241, "third");
       board.path("grid")(board.circle());
       board.text("name large", [-0.45, 1.5], WORDS[rule]);
-      board.path(`dots ${RULES[rule].slice(0, 2)}`)(board.mark(RULES[rule].slice(3), [-0.65, 1.56], 6));
+      board.path("dots")(board.mark(RULES[rule], [-0.65, 1.56], 6));
       const parts = names.map((_, j) => ["arc", "dots"].map((look) => board.path(`${look} k${j}`)));
       return { rule, board, parts };
     });
@@ -29,7 +29,7 @@
       graph.path(`dots k${j}`)(graph.mark("o", [j, -0.52], 4)); // its color in the wheels
     });
     graph.path("paper")(printed.map((v, j) => graph.mark("o", [j, v], 7)));
-    const dots = Object.values(RULES).map((look) => graph.path(`dots ${look.slice(0, 2)}`));
+    const dots = Object.keys(RULES).map(() => graph.path("dots"));
     let [centers, done, last] = [rest, 0, 0];
     const batch = () => {
       const y = state.n.flatMap((n, j) => Array(n).fill(j));
@@ -88,7 +88,7 @@
           arc(board.line([[0, 0], way[24]]), board.line(way), board.mark("v", E.times(1.16, way[0]), 5));
           point(board.mark("^", way[24], 7));
         });
-        dots[r](cosines.map((v, j) => graph.mark(RULES[rule].slice(3), [j + 0.24 * (r - 1), Math.max(v, -0.55)], 4.5)));
+        dots[r](cosines.map((v, j) => graph.mark(RULES[rule], [j + 0.24 * (r - 1), Math.max(v, -0.55)], 4.5)));
         const least = cosines.indexOf(Math.min(...cosines));
         told.push(`${WORDS[rule]}: ${names[least]} lowest, ${two(cosines[least])}`);
       });

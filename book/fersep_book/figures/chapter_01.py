@@ -1,5 +1,6 @@
 """Figures of chapter 1: the claim."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -73,29 +74,45 @@ def _stage(
 
 def two_losses_on_one_network(feature_dim: int, num_classes: int) -> parts.Picture:
     """The way from an image to both losses, as a diagram."""
-    figure = Figure(figsize=(style.WIDTH, 2.2))
-    axes = figure.add_axes((0, 0, 1, 1), xlim=(-1, 99), ylim=(0, 35))
-    axes.axis("off")
-    _box(axes, 0, 28, "face", style.GRAY, 9)
-    _box(axes, 15, 28, "convolutions,\nresidual blocks", style.GRAY, 17)
-    _box(axes, 38, 28, f"feature $x$\n{feature_dim} numbers", style.INK)
-    _box(axes, 59, 28, f"linear layer\n{num_classes} numbers", style.GRAY)
-    _box(axes, 80, 28, "softmax loss\n$L_s$", style.SOFTMAX_COLOR, 18)
     centers = f"{num_classes} centers\n$c_1 \\ldots c_{{{num_classes}}}$"
-    _box(axes, 38, 7, centers, style.INK)
-    _box(axes, 59, 7, "separate loss\n$L_{sep}$", style.SEPARATE_COLOR)
-    _box(axes, 80, 7, r"$L = L_s + \lambda L_{sep}$", style.INK, 18)
-    for start, end, color in (
-        ((9.6, 28), (14.4, 28), style.INK),
-        ((32.6, 28), (37.4, 28), style.INK),
-        ((53.6, 28), (58.4, 28), style.INK),
-        ((74.6, 28), (79.4, 28), style.INK),
-        ((50, 22), (60, 13), style.SEPARATE_COLOR),
-        ((53.6, 7), (58.4, 7), style.SEPARATE_COLOR),
-        ((74.6, 7), (79.4, 7), style.INK),
-        ((89, 22), (89, 13), style.INK),
-    ):
-        parts.arrow(axes, end, start, color=color, width=1.4)
+    # Words, color, and the middle of each box on a desk and on a phone, in inches.
+    boxes = {
+        "face": ("face", style.GRAY, (0.5, 1.75), (1.85, 4.75)),
+        "network": (
+            "convolutions,\nresidual blocks",
+            style.GRAY,
+            (1.75, 1.75),
+            (1.85, 3.9),
+        ),
+        "feature": (
+            f"feature $x$\n{feature_dim} numbers",
+            style.INK,
+            (3.3, 1.75),
+            (1.85, 2.95),
+        ),
+        "linear": (
+            f"linear layer\n{num_classes} numbers",
+            style.GRAY,
+            (4.85, 1.75),
+            (0.8, 2.0),
+        ),
+        "softmax": (
+            "softmax loss\n$L_s$",
+            style.SOFTMAX_COLOR,
+            (6.4, 1.75),
+            (0.8, 1.1),
+        ),
+        "centers": (centers, style.INK, (3.3, 0.5), (3.0, 2.0)),
+        "separate": (
+            "separate loss\n$L_{sep}$",
+            style.SEPARATE_COLOR,
+            (4.85, 0.5),
+            (2.5, 1.1),
+        ),
+        "total": (r"$L = L_s + \lambda L_{sep}$", style.INK, (6.4, 0.5), (1.65, 0.3)),
+    }
+    figure: Any = _diagram(boxes, 2, (style.WIDTH, 2.2))
+    figure.narrow = _diagram(boxes, 3, (style.PHONE_WIDTH, 5.0))
     return figure, (
         f"Diagram: a face goes through convolutions to a feature of {feature_dim} "
         f"numbers; a linear layer makes {num_classes} numbers for the softmax loss; "
@@ -104,16 +121,48 @@ def two_losses_on_one_network(feature_dim: int, num_classes: int) -> parts.Pictu
     )
 
 
-def _box(
-    axes: parts.Axes, x: float, y: float, text: str, edge: str, wide: float = 15
-) -> None:
-    look: dict[str, Any] = {
-        "boxstyle": "round,pad=0.3,rounding_size=1.6",
-        "linewidth": 1.5,
-    }
-    box = FancyBboxPatch((x, y - 5.5), wide, 11, fc="white", ec=edge, **look)
-    axes.add_patch(box)
-    axes.text(x + wide / 2, y, text, ha="center", va="center", fontsize=8.5)
+_ARROWS = (
+    "face network",
+    "network feature",
+    "feature linear",
+    "linear softmax",
+    "softmax total",
+    "feature separate",
+    "centers separate",
+    "separate total",
+)
+
+
+def _diagram(
+    boxes: Mapping[str, tuple[Any, ...]], place: int, size: tuple[float, float]
+) -> Figure:
+    """Draw boxes with their middles at an entry of each, and the arrows between."""
+    figure = Figure(figsize=size)
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, size[0]), ylim=(0, size[1]))
+    axes.axis("off")
+    half = {}
+    for name, box in boxes.items():
+        (x, y), lines = box[place], box[0].split("\n")
+        letters = [len(re.sub(r"\\\w+|[${}_]", "", line)) for line in lines]
+        wide = max(0.4, 0.036 * max(letters) + 0.08)
+        half[name] = np.array([wide, 0.1 + 0.11 * len(lines)])
+        look = {"boxstyle": "round,pad=0,rounding_size=0.1", "linewidth": 1.5}
+        corner = np.array([x, y]) - half[name]
+        axes.add_patch(
+            FancyBboxPatch(corner, *(2 * half[name]), fc="white", ec=box[1], **look)
+        )
+        axes.text(x, y, box[0], ha="center", va="center", fontsize=8.5)
+    for pair in _ARROWS:
+        start, end = pair.split()
+        tail, tip = np.array(boxes[start][place]), np.array(boxes[end][place])
+        along = tip - tail
+        far = np.abs(along) + 1e-9
+        tail = tail + along * ((half[start] + 0.03) / far).min()
+        tip = tip - along * ((half[end] + 0.04) / far).min()
+        both = "separate" in pair and "total" not in pair
+        color = style.SEPARATE_COLOR if both else style.INK
+        parts.arrow(axes, tip, tail, color=color, width=1.4)
+    return figure
 
 
 def printed_changes(

@@ -246,10 +246,13 @@ def picture(figure: Figure, alt: str) -> str:
     if not alt.strip():
         raise ValueError("a figure needs an alternative text, got an empty one")
     pictures = svg(figure)
-    if figure.get_layout_engine() is not None:
+    narrow = vars(figure).get("narrow")  # a figure may bring its own
+    if narrow is None and figure.get_layout_engine() is not None:
         lay_out_for_phone(figure)
+        narrow = figure
+    if narrow is not None:
         # Hidden where the style sheet of the book is missing, as in a notebook.
-        pictures += f'<div class="phone" style="display:none">{svg(figure)}</div>'
+        pictures += f'<div class="phone" style="display:none">{svg(narrow)}</div>'
     return (
         '<div class="fersep-figure" role="img" style="background:light-dark(#fff,'
         f'#14181e)" aria-label="{html.escape(alt)}">{pictures}</div>'
