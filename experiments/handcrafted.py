@@ -32,6 +32,7 @@ from sklearn.svm import SVC, LinearSVC
 
 from fersep import data, provenance, storage
 from fersep.data import Faces
+from fersep.gates import POINTS
 
 ROOT = Path(__file__).parents[1]
 #: Middles of 19 patches in shares of an aligned picture's width and height: between
@@ -43,6 +44,9 @@ PATCHES = [
     (0.616, 0.52), (0.616, 0.62), (0.762, 0.62), (0.663, 0.755), (0.674, 0.85),
     (0.721, 0.69),
 ]  # fmt: skip
+MIDDLES = np.array(sorted({*PATCHES, *((round(1 - x, 3), y) for x, y in PATCHES)}))
+#: The point of `fersep.gates` that is nearest to each, and moves with it.
+NEAREST = ((MIDDLES[:, None] - POINTS) ** 2).sum(2).argmin(1)
 RING = [(1, 2), (0, 2), (0, 1), (0, 0), (1, 0), (2, 0), (2, 1), (2, 2)]
 
 
@@ -60,16 +64,25 @@ def lbp(image: np.ndarray) -> np.ndarray:
     return histograms(local_binary_pattern(image, 8, 1, "nri_uniform"), 59)
 
 
-def lbp_in_patches(image: np.ndarray) -> np.ndarray:
+def lbp_in_patches(
+    image: np.ndarray, middles: Sequence[Sequence[float]] = MIDDLES
+) -> np.ndarray:
     """The same in 19 patches of 8 pixels around eyes, nose and mouth."""
     codes = local_binary_pattern(image, 8, 1, "nri_uniform").astype(int)
     found = []
-    for x, y in sorted({*PATCHES, *((round(1 - x, 3), y) for x, y in PATCHES)}):
-        top, left = (
-            round(q * side) - 4 for q, side in zip((y, x), image.shape, strict=True)
+    for place in middles:  # whole patches, also of a face that is cut
+        left, top = (
+            min(max(round(q * side) - 4, 0), side - 8)
+            for q, side in zip(place, image.shape[::-1], strict=True)
         )
         found.append(histograms(codes[top : top + 8, left : left + 8], 59))
     return np.concatenate(found)
+
+
+def lbp_at_landmarks(image: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """The same, each patch moved as the landmark (24, 2) nearest to it."""
+    moved = (points - np.array(POINTS))[NEAREST]
+    return lbp_in_patches(image, (MIDDLES + moved).tolist())
 
 
 def ldn(image: np.ndarray) -> np.ndarray:
@@ -111,7 +124,11 @@ def run_row(row: dict, splits: Sequence[Faces], number: int) -> tuple[dict, dict
 
     def describe(faces: Faces) -> np.ndarray:
         gray = faces.images.float().mean(1).round().byte().numpy()
-        return np.array([FEATURES[row["features"]](face) for face in gray], np.float32)
+        if row["features"] == "landmarks":
+            rows = map(lbp_at_landmarks, gray, faces.points.numpy())
+        else:
+            rows = map(FEATURES[row["features"]], gray)
+        return np.array([*rows], np.float32)
 
     x, unseen = map(describe, splits[:2])
     y, right, answers = (faces.labels.numpy() for faces in splits)
