@@ -59,7 +59,8 @@ class Settings:
     seed : int
         Sets the first weights and centers, the order of images and their changes.
     arch : {"resnet18", "resnet34", "patches", "pgcnn", "gacnn"}
-        The network.
+        The network. "pgcnn-landmarks", and the like, is for rendered faces alone: its
+        patches lie at the landmarks of each face.
     width : int
         Channels of the first stage; 64 is the real ResNet.
     stem : {"imagenet", "small"}

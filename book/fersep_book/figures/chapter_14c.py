@@ -50,21 +50,22 @@ def gates_on_faces(
 ) -> parts.Picture:
     """Faces in columns, bare above and covered below, with the gates at their points.
 
-    Pictures are (2, n, 3, h, w) uint8, gates (2, n, 24) in [0, 1], points (24, 2) in
-    shares of a picture. A disk that fills its ring is an open gate.
+    Pictures are (2, n, 3, h, w) uint8, gates (2, n, 24) in [0, 1], points (24, 2) or
+    (n, 24, 2) in shares of a picture. A disk that fills its ring is an open gate.
     """
     faces, values = np.asarray(pictures), parts.as_array(gates)
     n, side = faces.shape[1], faces.shape[-1]
     figure = parts.new_figure(0.3 + style.WIDTH / n * 2)
     grid = figure.subplots(2, n, gridspec_kw={"wspace": 0.05, "hspace": 0.05})
     where = parts.as_array(points) * side - 0.5
+    where = np.broadcast_to(where, (n, *where.shape[-2:]))
     for k, (row, line) in enumerate(zip(grid, faces, strict=True)):
-        for axes, face, shown in zip(row, line, values[k], strict=True):
+        for axes, face, shown, places in zip(row, line, values[k], where, strict=True):
             axes.imshow(face.transpose(1, 2, 0), interpolation="antialiased")
             # The one white that stays white in the dark, as faces do.
             look = {"edgecolors": style.ON_DARK_CELL, "linewidths": 1.0}
-            axes.scatter(*where.T, s=60, c="none", **look)
-            axes.scatter(*where.T, s=60 * shown, c=style.BLUE, linewidths=0)
+            axes.scatter(*places.T, s=60, c="none", **look)
+            axes.scatter(*places.T, s=60 * shown, c=style.BLUE, linewidths=0)
             axes.axis("off")
     parts.finding(figure, title)
     means = values.mean((1, 2))

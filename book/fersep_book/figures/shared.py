@@ -76,6 +76,7 @@ def difference_errors(
     """
     at = parts.as_array(steps)
     figure, axes = parts.one_panel(3.5)
+    parts.finding(figure, "Left of the best step round-off rules, right of it h²")
     told, ends = [], []
     for name, given, (color, marker) in parts.series(
         errors, [(style.BLUE, "o"), (style.RED, "s")]
