@@ -146,7 +146,7 @@ def _diagram(
         letters = [len(re.sub(r"\\\w+|[${}_]", "", line)) for line in lines]
         wide = max(0.4, 0.036 * max(letters) + 0.08)
         half[name] = np.array([wide, 0.1 + 0.11 * len(lines)])
-        look = {"boxstyle": "round,pad=0,rounding_size=0.1", "linewidth": 1.5}
+        look: Any = {"boxstyle": "round,pad=0,rounding_size=0.1", "linewidth": 1.5}
         corner = np.array([x, y]) - half[name]
         axes.add_patch(
             FancyBboxPatch(corner, *(2 * half[name]), fc="white", ec=box[1], **look)
@@ -159,8 +159,7 @@ def _diagram(
         far = np.abs(along) + 1e-9
         tail = tail + along * ((half[start] + 0.03) / far).min()
         tip = tip - along * ((half[end] + 0.04) / far).min()
-        both = "separate" in pair and "total" not in pair
-        color = style.SEPARATE_COLOR if both else style.INK
+        color = style.SEPARATE_COLOR if end == "separate" else style.INK
         parts.arrow(axes, tip, tail, color=color, width=1.4)
     return figure
 
