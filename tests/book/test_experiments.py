@@ -74,6 +74,32 @@ def test_every_system_had_as_many_trials_and_the_best_is_taken():
         assert plan.plan["arms"][arm] == pilot.plan["arms"][best]
 
 
+def test_twins_on_rendered_faces_have_the_same_settings():
+    losses, systems, base, gates, placed = map(
+        evidence.read_plan,
+        (
+            "rendered-losses",
+            "fer2013-systems",
+            "rendered-basic",
+            "rendered-gates",
+            "rendered-landmarks",
+        ),
+    )
+    own = losses["arms"].keys() - base["arms"].keys()
+    assert len(own) == 7
+    assert all(losses["arms"][arm] == systems["arms"][arm] for arm in own)
+    assert losses["parameters"] == base["parameters"] | {"brief": True}
+    assert placed["parameters"] == gates["parameters"]
+    assert placed["covers"] == gates["covers"]
+    for arm in ("patches", "pgcnn", "gacnn"):
+        there = placed["arms"][f"{arm}-landmarks"]
+        assert there == gates["arms"][arm] | {"arch": f"{arm}-landmarks"}
+    rows = evidence.read_plan("rendered-systems")["handcrafted"]
+    for kind in ("linear", "rbf"):
+        there = placed["handcrafted"][f"landmarks-{kind}"]
+        assert there == rows[f"patches-{kind}"] | {"features": "landmarks"}
+
+
 def text_of(name):
     return (ROOT / "experiments" / f"{name}.yml").read_text("utf-8")
 
