@@ -31,6 +31,22 @@ Array = NDArray[Any]
 #: Arm of an experiment that has one for each rule of the centers -> words.
 RULES = {"exact": "exact gradient", "published": "as printed", "mean": "mean rule"}
 
+#: Arm of an experiment that has one for each loss -> words.
+LOSSES = RULES | {
+    "separate": "separate loss",
+    "pull": "pull alone",
+    "fixed": "fixed centers",
+    "first-means": "means of the first batch",
+    "batch-means": "means of each batch",
+    "smoothing": "label smoothing",
+    "normface": "NormFace",
+    "cosface": "CosFace",
+    "arcface": "ArcFace",
+    "center": "center loss",
+    "island": "island loss",
+    "locality": "locality preserving loss",
+}
+
 #: Arm of an experiment that has one for each network -> words.
 NETWORKS = {
     "resnet18": "ResNet18 (softmax)",
