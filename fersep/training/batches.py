@@ -40,6 +40,7 @@ class Feed:
         )
         if self.resident:
             self.images, self.labels = images.to(device), labels.to(device)
+            self.points = points if points is None else points.to(device)
 
     def draw_epoch(
         self, batch_size: int, generator: torch.Generator
@@ -82,7 +83,7 @@ class Feed:
         """Return the points (k, 24, 2) of the images of `make_batch`, if there are."""
         if self.points is None:
             return None
-        points = self._send(self.points[draws[:, 0].to(self.points.device)])
+        points = self._send(self.points[draws[:, 0]])
         return move_points(points, self._send(draws[:, 1:]), self.images.shape[2:])
 
     def _send(self, tensor: Tensor) -> Tensor:
