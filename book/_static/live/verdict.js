@@ -147,7 +147,7 @@
         word.textContent = verdict;
         word.dataset.verdict = verdict;
         const way = claims[k].direction === "above" ? "up" : "down";
-        const parts = [breaking === null ? "would hold at no margin" : `would hold ${way} to a margin of ${say(k, breaking)}`];
+        const parts = [breaking === null ? "at no margin would all rules hold" : `all rules would hold ${way} to a margin of ${say(k, breaking)}`];
         if (verdict === "depends") parts.unshift(words.map((w, r) => `${SIGNS[looks[r]]} ${w}`).join(", "));
         const stand = weak.length > 1 ? "do not stand" : "does not stand";
         if (weak.length) parts.push(`rests on ${weak.map((j) => j + 1).join(" and ")}, which ${stand}`);

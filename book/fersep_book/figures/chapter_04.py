@@ -176,7 +176,7 @@ def loss_ranges(
     words = f"under the floor, {floor:.4f}: no centers"
     axes.text(0.98, floor / 2, words, color=style.RED, ha="right", va="center")
     for level in np.arange(0.5, 2.0, 0.5):
-        axes.plot([0, level], [level, 0], color=style.PALE, lw=1, zorder=0.5)
+        axes.plot([0, level], [level, 0], color="#9A9A9A", lw=1, zorder=0.5)
     told = []
     for name, (intra, inter) in states.items():
         axes.plot(intra, inter, "o", color=style.BLUE, ms=8, mec="white", mew=0.8)

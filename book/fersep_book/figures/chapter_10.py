@@ -35,11 +35,11 @@ def convergence(
             look = {"color": color, "mfc": "none", "ms": 7.5, "mew": 1.3}
             axes.plot(place, value, marker, **look)
         axes.axvspan(place - side / 2, place + side / 2, color="#F4F4F4", zorder=0)
-        at_bottom = {"xycoords": axes.get_xaxis_transform(), "ha": "center"}
-        parts.note(axes, "paper", (place, 0.01), (0, 0), color=style.GRAY, **at_bottom)
+        above = {"xycoords": axes.get_xaxis_transform(), "ha": "center"}
+        parts.note(axes, "paper", (place, 1.01), (0, 0), color=style.GRAY, **above)
     axes.axhline(0, color=style.PALE, lw=1, zorder=0)
     axes.set_ylim(min(-0.05, values.min() - 0.05), 1.05)
-    axes.set(xlabel="epoch", ylabel="cosine of learned and true center")
+    axes.set(xlabel="epoch", ylabel="cosine")
     parts.whole_ticks(axes.xaxis)
     parts.legend_beside(axes)
     lags = names[int(values[-1].argmin())]

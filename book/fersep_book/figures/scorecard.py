@@ -91,7 +91,8 @@ def scorecard(
     )
     key = (
         f'<a href="06_centers.html">Rule of the centers</a>: {marks}. Lines are 95 % '
-        "intervals, each for itself; a verdict allows for all claims at once. The "
+        "intervals, each for one claim alone; verdicts are stricter, since many claims "
+        "are judged together. The "
         "dotted line is no effect. The shaded part speaks for the claim: it lies "
         "beyond the smallest effect that matters, which stands below. Where <i>p</i> "
         "is written, it decides. Undecided: these runs cannot tell. No verdict: runs "

@@ -93,7 +93,7 @@ def difference_errors(
     lowest = 0.005 * min(error for _, error in best.values())
     axes.set(xscale="log", yscale="log", ylim=(lowest, 30))
     axes.set(xlabel="step $h$", ylabel="relative error")
-    axes.legend(loc="lower left")
+    parts.legend_below(figure, 2)
     return figure, (
         "The relative error of central finite differences against the step, on "
         f"logarithmic axes: V-shaped curves. {'; '.join(told)}. Right of the lowest "

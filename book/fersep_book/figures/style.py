@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
 from PIL import Image
@@ -160,8 +161,8 @@ def svg(figure: Figure) -> str:
     inside = re.sub(r'( id="|href="#|url\(#)', rf"\g<1>f{key}-", inside)
     follow = re.compile(r"(?<=[:\s])#[0-9a-f]{6}(?=[;\"])")
     inside = follow.sub(lambda hit: light_dark(hit.group()), inside)
-    pictures = re.compile(r"data:image/png;base64,([\w+/=\s]*)")
-    inside = pictures.sub(lambda hit: _smaller(hit.group(1)), inside)
+    pictures = re.compile(r"<image [^>]*?(data:image/png;base64,[\w+/=\s]*)[^>]*>")
+    inside = pictures.sub(lambda hit: _inner(*hit.group(0, 1)), inside)
     width, height = figure.get_size_inches()
     return (
         f'<svg width="{96 * width:.0f}" viewBox="0 0 {72 * width:g} {72 * height:g}" '
@@ -173,12 +174,32 @@ def svg(figure: Figure) -> str:
     )
 
 
-def _smaller(png: str) -> str:
-    """Return a figure's inner picture as WebP, lossless where it has few colors."""
+def _inner(element: str, data: str) -> str:
+    """Return an element with a figure's inner picture, small; marks follow the dark."""
+    content = base64.b64decode(data.partition(",")[2])
+    with Image.open(io.BytesIO(content)) as picture:
+        pixels = np.asarray(picture.convert("RGBA"))
+        light = element.replace(data, _smaller(picture))
+    if (pixels[..., 3] == 0).mean() < 0.1:  # no marks on the ground, but a picture
+        return light
+    colors, places = np.unique(
+        pixels[..., :3].reshape(-1, 3), axis=0, return_inverse=True
+    )
+    partners = [light_dark("#{:02x}{:02x}{:02x}".format(*c)) for c in colors]
+    dark = [bytes.fromhex(partner[-7:-1]) for partner in partners]
+    swapped = np.array([[*each] for each in dark], np.uint8)[places.ravel()]
+    both = np.dstack([swapped.reshape(pixels[..., :3].shape), pixels[..., 3]])
+    other = element.replace(data, _smaller(Image.fromarray(both)))
+    return (
+        f'<g class="light">{light}</g><g class="dark" style="display:none">{other}</g>'
+    )
+
+
+def _smaller(picture: Image.Image) -> str:
+    """Return a picture as WebP, lossless where it has few colors."""
     out = io.BytesIO()
-    with Image.open(io.BytesIO(base64.b64decode(png))) as picture:
-        few = picture.getcolors(256) is not None
-        picture.save(out, format="webp", lossless=few, quality=85)
+    few = picture.getcolors(256) is not None
+    picture.save(out, format="webp", lossless=few, quality=85)
     return f"data:image/webp;base64,{base64.b64encode(out.getvalue()).decode()}"
 
 
@@ -221,8 +242,10 @@ def lay_out_for_phone(figure: Figure) -> None:
         words = [label.get_text() for label in axes.get_yticklabels()]
         long = max(map(len, words), default=0) > 18  # they take half the width
         if long and not any("$" in word for word in words):  # formulas are shorter
-            axes.set_yticks(axes.get_yticks(), [textwrap.fill(w, 16) for w in words])
-            height *= 1 + 0.2 / len(placed)
+            broken = [textwrap.fill(w, 16) for w in words]
+            axes.set_yticks(axes.get_yticks(), broken)
+            more = sum(word.count("\n") for word in broken)
+            height *= 1 + 0.9 * more / len(words) / len(placed)
     for text in figure.texts:
         lines = textwrap.wrap(text.get_text(), 40)
         text.set_text("\n".join(lines))
