@@ -1,5 +1,6 @@
 """Figures: drawn from small data, told in words, and refused where data do not fit."""
 
+import base64
 import importlib
 import inspect
 import io
@@ -312,6 +313,27 @@ def test_a_phone_gets_a_narrow_figure_with_its_panels_below_each_other():
     first, second = (axes.get_position() for axes in figure.axes)
     assert figure.get_figwidth() < style.WIDTH / 1.9
     assert second.y1 < first.y0
+
+
+def test_marks_that_are_a_picture_have_one_for_the_dark():
+    points = np.random.default_rng(0).normal(size=(1200, 2))
+    figure, _ = F.maps({"one": (points, None, np.eye(2))}, [0] * 1200, ["HA", "SA"])
+    page = BeautifulSoup(style.svg(figure), "html.parser")
+    seen = []
+    for group in ("g.light", "g.dark"):
+        data = page.select_one(f"{group} image")["xlink:href"].partition(",")[2]
+        with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
+            pixels = np.asarray(picture.convert("RGBA")).reshape(-1, 4)
+        seen.append(pixels[pixels[:, 3].argmax(), :3].astype(int))
+    happy = style.CLASS_STYLE["HA"][0]
+    partner = style.light_dark(happy).split(",")[1].rstrip(")")
+    for pixel, color in zip(seen, (happy, partner), strict=True):
+        rgb = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
+        assert np.abs(pixel - rgb).max() < 8
+    faces = np.full((8, 3, 16, 16), 200, np.uint8)
+    page = style.svg(F.face_grid(faces, [0] * 8, ["HA"])[0])
+    assert "<image" in page
+    assert 'class="dark"' not in page
 
 
 def test_a_diagram_brings_its_own_narrow_form():
