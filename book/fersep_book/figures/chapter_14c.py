@@ -8,7 +8,13 @@ from numpy.typing import ArrayLike
 from fersep.analysis import Interval
 from fersep_book.figures import parts, style
 
-_LOOKS = [(style.GRAY, "s"), (style.GREEN, "D"), (style.BLUE, "o"), (style.RED, "^")]
+_LOOKS = [
+    (style.GRAY, "s"),
+    (style.GREEN, "D"),
+    (style.BLUE, "o"),
+    (style.RED, "^"),
+    (style.ORANGE, "v"),
+]
 
 
 def under_covers(
@@ -40,7 +46,7 @@ def under_covers(
         axes.margins(x=0)
     row[0].set_ylabel("accuracy, %")
     row[1].sharey(row[0])
-    parts.legend_below(figure, len(_LOOKS), row[0])
+    parts.legend_below(figure, 3, row[0])
     parts.finding(figure, title)
     return figure, f"Accuracy from no cover to the largest: {'; '.join(told)}."
 
