@@ -38,8 +38,19 @@ MENDS = (
 )
 
 
+#: Of MathJax's bundles, the one that pages load.
+MATHJAX = "tex-chtml.js"
+
+
 def mend_site(html: Path) -> None:
-    """Mend every page; add previews of what it refers to; write the search's texts."""
+    """Mend every page; add previews of what it refers to; write the search's texts.
+
+    What no page asks for is removed: other bundles of MathJax, and maps to the source
+    of scripts.
+    """
+    unasked = {*html.glob("_static/mathjax/*-*.js"), *html.glob("_static/**/*.map")}
+    for file in unasked - {html / "_static" / "mathjax" / MATHJAX}:
+        file.unlink()
     paths = [path for path in html.rglob("*.html") if "_static" not in path.parts]
     texts = {path: mend(path.read_text("utf-8")) for path in paths}
     trees = {path: BeautifulSoup(text, "html.parser") for path, text in texts.items()}

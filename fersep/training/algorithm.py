@@ -233,9 +233,9 @@ def _predict(
     batch_size = batch_size or (1024 if where.type == "cuda" else 128)
     was_training = model.training
     model.eval()
-    some = repeat(None) if points is None else points.to(where).split(batch_size)
-    both = zip(images.split(batch_size), some, strict=False)
-    parts = [model(normalize(part.to(where)), places) for part, places in both]
+    places = repeat(()) if points is None else zip(points.to(where).split(batch_size))
+    both = zip(images.split(batch_size), places, strict=False)
+    parts = [model(normalize(part.to(where)), *here) for part, here in both]
     model.train(was_training)
     features, logits = (torch.cat(rows) for rows in zip(*parts, strict=True))
     return _at_least_single(features), _at_least_single(logits)

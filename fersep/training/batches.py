@@ -79,12 +79,12 @@ class Feed:
         images = self._send(self.images[index])
         return apply_draws(images, self._send(changes)), self._send(self.labels[index])
 
-    def make_points(self, draws: Tensor) -> Tensor | None:
-        """Return the points (k, 24, 2) of the images of `make_batch`, if there are."""
+    def make_points(self, draws: Tensor) -> tuple[Tensor, ...]:
+        """Return the points (k, 24, 2) of the images of `make_batch`, or nothing."""
         if self.points is None:
-            return None
+            return ()
         points = self._send(self.points[draws[:, 0]])
-        return move_points(points, self._send(draws[:, 1:]), self.images.shape[2:])
+        return (move_points(points, self._send(draws[:, 1:]), self.images.shape[2:]),)
 
     def _send(self, tensor: Tensor) -> Tensor:
         if self.device.type == "cuda" and tensor.device.type == "cpu":

@@ -55,7 +55,7 @@ class Step:
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         with autocast(self.settings.precision, labels.device):
-            features, logits = self.network(images, self.feed.make_points(draws))
+            features, logits = self.network(images, *self.feed.make_points(draws))
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         softmax = self.softmax_loss(logits, labels)
         intra, inter = self.loss.parts(features, labels)

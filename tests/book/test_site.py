@@ -68,7 +68,7 @@ def test_in_the_browser(site, browser, page):
 
 def test_book_is_small(site):
     files = (path for path in site.rglob("*") if path.is_file())
-    assert sum(path.stat().st_size for path in files) <= 60_000_000
+    assert sum(path.stat().st_size for path in files) <= 45_000_000
 
 
 def test_the_reader_can_search(site, browser):

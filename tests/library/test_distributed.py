@@ -37,6 +37,7 @@ class Exact(nn.Module):
     """A small network in double precision without batch norm."""
 
     feature_dim = 12
+    at_landmarks = False
 
     def __init__(self, settings):
         super().__init__()

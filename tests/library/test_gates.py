@@ -186,7 +186,7 @@ def test_points_move_with_their_images():
         dots[torch.arange(n), :, where[:, k, 1], where[:, k, 0]] = 10 * (k + 1)
     feed = Feed(dots, torch.zeros(n).long(), torch.device("cpu"), (where + 0.5) / side)
     (draws, *_), *_ = feed.draw_epoch(n, generator)
-    moved, points = feed.make_batch(draws)[0], feed.make_points(draws)
+    moved, points = feed.make_batch(draws)[0], *feed.make_points(draws)
     white = moved[:, 0] * COLOR_STD[0] + COLOR_MEAN[0]
     number = (255 * white / 10).round().long()
     assert {0, 1} == set(draws[:, 1].tolist())
