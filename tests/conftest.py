@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +19,10 @@ torch.set_num_threads(1)
 
 # The tests say themselves which profile they run.
 os.environ.pop("FERSEP_PROFILE", None)
+
+#: The test that asks for a chapter, and the process that runs all of these.
+CHAPTER_TEST = "test_chapter_runs"
+CHAPTERS_RUN = pytest.StashKey[subprocess.Popen[str]]()
 
 
 def build_apart() -> None:
@@ -45,6 +51,37 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return 1 if item.get_closest_marker("chapters") else 0
 
     items.sort(key=rank)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Run the chapters under test while the units, which take one core, are tested."""
+    runs = [i for i in session.items if getattr(i, "originalname", "") == CHAPTER_TEST]
+    if not runs or session.config.option.collectonly:
+        return
+    order = ["nice", "-n", "10", sys.executable, "book/_ext/commands.py", "run"]
+    order += [item.callspec.params["chapter"].name for item in runs]
+    session.config.stash[CHAPTERS_RUN] = subprocess.Popen(
+        order,
+        cwd=session.config.rootpath,
+        env={**os.environ, "FERSEP_PROFILE": "smoke"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Leave no run behind where the tests end early."""
+    run = session.config.stash.get(CHAPTERS_RUN, None)
+    if run and run.poll() is None:
+        run.terminate()
+        run.communicate()
+
+
+@pytest.fixture(scope="session")
+def chapters_said(request: pytest.FixtureRequest) -> str:
+    """Wait for the run of all chapters under test, and return its errors."""
+    return request.config.stash[CHAPTERS_RUN].communicate()[1]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
