@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import re
 import subprocess
 import sys
@@ -206,8 +207,13 @@ def test_handcrafted_rows_are_tried_on_rendered_faces(tmp_path):
     trial = ["--data", "rendered_basic", "--size", "500"]
     rows = evidence.read_plan("fer2013-systems")["handcrafted"]
 
+    # Small sums on many threads wait for one another.
+    alone = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
     def run(*more):
-        return subprocess.run([*order, *more], cwd=ROOT, capture_output=True, text=True)
+        return subprocess.run(
+            [*order, *more], cwd=ROOT, env=alone, capture_output=True, text=True
+        )
 
     assert "is a trial: name a folder --out" in run(*trial).stderr
     done = run(*trial, "--out", str(tmp_path))
