@@ -134,7 +134,7 @@ WORDS = {
         "the estimate of each rule of the centers (● exact, ■ as printed, ◆ mean) with "
         "its interval; the upright line is the margin. Below each claim stands its "
         "breaking point, the last margin at which all rules hold. The page starts at "
-        "the sealed rules; all words allow for all claims at once.",
+        "the sealed rules; words allow for all claims at once.",
         "Try this: set the margin of “accuracy rises” to 0, then leave out one seed "
         "after the other. Does the verdict hang on a single run?",
         "A verdict that flips when one seed leaves was not much of a verdict. Note how "
