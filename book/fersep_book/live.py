@@ -133,7 +133,7 @@ WORDS = {
         "The claims on the main experiment, judged here from its runs. A strip shows "
         "the estimate of each rule of the centers (● exact, ■ as printed, ◆ mean) with "
         "its interval; the upright line is the margin. Below each claim stands its "
-        "breaking point, the last margin at which all rules hold. The page starts at "
+        "breaking point, the last margin at which all rules hold. It starts at "
         "the sealed rules; words allow for all claims at once.",
         "Try this: set the margin of “accuracy rises” to 0, then leave out one seed "
         "after the other. Does the verdict hang on a single run?",
