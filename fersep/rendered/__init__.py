@@ -106,18 +106,14 @@ def load(
         images = np.concatenate([images, more])
         index = torch.cat([index, _FURTHER + torch.arange(further)])
         labels = torch.cat([labels, labels_of(name, further, way.counts)])
-    groups, points = (
-        _groups(index, way.identity),
-        landmarks_of(name, index, labels, **look),
-    )
     return Faces(
         name,
         torch.from_numpy(images),
         labels,
         CLASSES[name],
-        groups,
+        _groups(index, way.identity),
         card(name),
-        points=points,
+        points=landmarks_of(name, index, labels, **look),
     )
 
 

@@ -71,8 +71,7 @@ class Canvas:
         self.long_hair = (p["length"] > 0.25 + 0.6 * self.man).float()
         self.pixel = 2 / size
         axis = (torch.arange(size, device=units.device) + 0.5) * self.pixel - 1
-        zoom = 0.86 * torch.exp(-v["zoom"])
-        self.zoom = zoom
+        self.zoom = zoom = 0.86 * torch.exp(-v["zoom"])
         cos, sin = torch.cos(v["roll"]) * zoom, torch.sin(v["roll"]) * zoom
         across = axis[None, None, :] - v["shift_x"]
         down = axis[None, :, None] - v["shift_y"] + 0.06

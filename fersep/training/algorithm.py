@@ -26,13 +26,7 @@ from fersep.models import ExpressionNet, start_in_words
 from fersep.training import checkpoints, processes
 from fersep.training.batches import Feed, normalize
 from fersep.training.followers import CenterFollower
-from fersep.training.processes import (
-    autocast,
-    part_of,
-    pick_device,
-    pick_precision,
-    repeatable,
-)
+from fersep.training.processes import autocast, pick_device, pick_precision, repeatable
 from fersep.training.runs import Run, Settings, describe, initial_network, learning_rate
 from fersep.training.steps import Step, make_step
 
@@ -181,8 +175,9 @@ def measure_epoch(
     """
 
     def predict(feed: Feed) -> list[Tensor]:
-        points = feed.points if feed.points is None else part_of(feed.points)[0]
-        rows = _predict(model, part_of(feed.images)[0], points=points)
+        mine = processes.part_of
+        points = feed.points if feed.points is None else mine(feed.points)[0]
+        rows = _predict(model, mine(feed.images)[0], points=points)
         return [processes.join_parts(part, len(feed.images)) for part in rows]
 
     s = len(centers)
